@@ -1,0 +1,1 @@
+"""The device side: camera frames in, text out, in real time."""

@@ -1,0 +1,152 @@
+"""The sub-commands that both sides have: `read`, `models`, `evaluate`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from edge_hwr.annotate import annotate
+from edge_hwr.bundle import Bundle, Metadata, open_bundle, shipped_bundles
+from edge_hwr.datasets import open_dataset
+from edge_hwr.errors import PictureError
+from edge_hwr.evaluate import evaluate as evaluate_bundle
+from edge_hwr.picture import read_colour_picture, read_picture, write_picture
+from edge_hwr.reader import Reader
+from edge_hwr.reading import Reading
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--model", default="digits", show_default=True, metavar="M", help="A shipped bundle, or a path to one.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per image and line.")
+@click.option(
+    "--annotate",
+    "annotated",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write each image, with what was read drawn on it, into this folder.",
+)
+def read(images: tuple[str, ...], model: str, as_json: bool, annotated: Path | None) -> int:
+    """Read the text of pictures.
+
+    A picture that cannot be read is reported, the others are read all the same; the exit code is 1 then.
+    """
+    reader = Reader(model)
+    if annotated is not None:
+        annotated.mkdir(parents=True, exist_ok=True)
+    failed = False
+    for image, name in zip(images, _annotated_names(images), strict=True):
+        try:
+            reading = reader.read(read_picture(image))
+            if annotated is not None:
+                write_picture(annotated / name, annotate(read_colour_picture(image), reading))
+        except PictureError as error:
+            click.echo(f"edge-hwr: error: {error}", err=True)
+            failed = True
+            continue
+        if as_json:
+            click.echo(json.dumps({"image": image, **reading.to_json()}, ensure_ascii=False))
+        else:
+            _print_reading(image, reading, headed=len(images) > 1)
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per model and line.")
+def models(as_json: bool) -> None:
+    """List the models that ship, with size and accuracy."""
+    bundles = [open_bundle(name) for name in shipped_bundles()]
+    if as_json:
+        for bundle in bundles:
+            click.echo(json.dumps(_describe(bundle), ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "task", "bytes", "precision", "charset", "accuracy"):
+        table.add_column(heading, justify="right" if heading == "bytes" else "left", overflow="fold")
+    for bundle in bundles:
+        metadata = bundle.metadata
+        table.add_row(
+            metadata.name,
+            metadata.task,
+            f"{bundle.size:,}",
+            metadata.precision,
+            metadata.charset,
+            _accuracies(metadata),
+        )
+    Console(highlight=False).print(table)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("dataset")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the model.")
+def evaluate(model: str, dataset: str, as_json: bool, threads: int) -> None:
+    """Measure MODEL (a shipped bundle, or a path to one) on DATASET.
+
+    DATASET is a folder or zip with labels.tsv, Keras' mnist.npz (its test half is used), or an idx3 file of images with
+    its labels beside it.
+    """
+    result = evaluate_bundle(open_bundle(model), open_dataset(dataset), threads=threads)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_row("model", f"{result.model}, {result.bytes:,} bytes")
+    table.add_row("dataset", f"{result.dataset}, {result.samples:,} samples")
+    table.add_row("accuracy", f"{result.accuracy:.2%}")
+    table.add_row("ignoring case", f"{result.accuracy_caseless:.2%}")
+    table.add_row("calibration error", f"{result.ece:.2%}")
+    table.add_row("rejected as unsure", f"{result.rejected:.2%}")
+    table.add_row("time per sample", f"{result.ms_p50:.3f} ms (median)")
+    Console(highlight=False).print(table)
+
+
+def _print_reading(image: str, reading: Reading, *, headed: bool) -> None:
+    if headed:
+        click.secho(f"{image}  ({reading.width}x{reading.height}, {reading.ms['total']:.0f} ms)", bold=True)
+    if reading.text:
+        click.echo(reading.text)
+    else:
+        click.echo(f"{image}: no writing found", err=True)
+    if headed:
+        click.echo()
+
+
+def _annotated_names(images: tuple[str, ...]) -> list[str]:
+    """A file name for each image: its own, or a numbered one where an image of this run has it already."""
+    names: dict[str, None] = {}  # a set that keeps its order
+    last: Counter[str] = Counter()
+    for image in images:
+        stem = name = Path(image).stem
+        while name in names:
+            last[stem] += 1
+            name = f"{stem}-{last[stem] + 1}"
+        names[name] = None
+    return [f"{name}.jpg" for name in names]
+
+
+def _describe(bundle: Bundle) -> dict[str, Any]:
+    metadata = bundle.metadata
+    return {
+        "name": metadata.name,
+        "task": metadata.task,
+        "bytes": bundle.size,
+        "charset": metadata.charset,
+        "precision": metadata.precision,
+        "metrics": metadata.metrics,
+    }
+
+
+def _accuracies(metadata: Metadata) -> str:
+    """What was measured of the model's own precision: one "dataset 99.70%" a line."""
+    measured = metadata.metrics.get(metadata.precision, {})
+    return "\n".join(f"{name} {values['accuracy']:.2%}" for name, values in measured.items())

@@ -1,0 +1,60 @@
+"""Crumbs of ruling: what is left of thin, faint lines where they broke or crossed, and could be taken for glyphs.
+
+A crumb is told from writing by two things together: its stroke is much thinner than the pen's, and it stands where the
+ruling goes on. Only pages that have ruling are looked at.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_CORE_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+
+_HAIRLINE_CORE = 0.012
+"""A stroke with less than this share of core is a hairline; the core is what an erosion by one pixel leaves."""
+_LEAST_PEN_CORE = 0.16
+"""Where the writing has less core than this, the pen draws hairlines itself: nothing can be told by thickness."""
+
+
+def drop_crumbs(
+    mask: NDArray[np.uint8], labels: NDArray[np.int32], components: NDArray[np.int32], height: float
+) -> None:
+    """Empty the rows of components (N, 5: x, y, w, h, area) that are crumbs; emptied rows with labels are the ruling.
+
+    `labels` gives for each pixel of `mask` the row of its component, plus one; `height` is that of the writing.
+    """
+    area = components[:, 4]
+    ruling = np.append(False, area == 0)[labels]
+    if not ruling.any():
+        _drop_bars(labels, components, height, np.zeros(len(components), np.bool_))
+        return
+    count = len(components) + 1
+    core = np.bincount(labels[cv2.erode(mask, _CORE_KERNEL) > 0], minlength=count)[1:]
+    reach = 2 * max(2, round(0.15 * height)) + 1
+    beside = cv2.dilate(ruling.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_RECT, (reach, reach))) > 0
+    touching = np.bincount(labels[beside], minlength=count)[1:] > 0
+    share = core / np.maximum(area, 1)
+    writing = (area > 0) & (share > _HAIRLINE_CORE) & (components[:, 3] >= 0.5 * height)
+    thick_pen = writing.any() and np.median(share[writing]) >= _LEAST_PEN_CORE
+    hairline = (share < _HAIRLINE_CORE) & thick_pen
+    _drop_bars(labels, components, height, hairline)
+    components[hairline & touching] = 0
+
+
+def _drop_bars(
+    labels: NDArray[np.int32], components: NDArray[np.int32], height: float, hairline: NDArray[np.bool_]
+) -> None:
+    """Empty the rows of upright bars with ink straight beyond both their ends; for a hairline, beyond one will do."""
+    slender = np.where(hairline, 2.5, 5.0)
+    bars = (components[:, 3] > slender * components[:, 2]) & (components[:, 3] >= 0.4 * height)
+    near, far = max(2, round(0.2 * height)), max(2, round(0.6 * height))
+    for index in np.flatnonzero(bars):
+        x, y, w, h, area = components[index].tolist()
+        columns = slice(max(x - 1, 0), x + w + 1)
+        above, below = labels[max(y - far, 0) : y, columns][::-1], labels[y + h : y + h + far, columns]
+        close = bool(above[:near].any()) + bool(below[:near].any())
+        thin = hairline[index] or area < 0.09 * height * h
+        if close == 2 or (thin and (close == 1 or (above.any() and below.any()))):
+            components[index] = 0

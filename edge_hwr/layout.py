@@ -1,0 +1,217 @@
+"""Layout: where the glyphs of a frame are, and in which order they are read.
+
+`find_glyphs` takes a whole frame; `isolate_glyph` takes a crop that is known to hold one glyph (a dataset's picture).
+Both give a `Layout`, from which `preprocess.preprocess_glyphs` makes the tensor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.fragments import join_fragments
+from edge_hwr.hairlines import drop_crumbs
+from edge_hwr.ink import Grey, Ink, find_ink
+from edge_hwr.reading_order import order_into_lines
+from edge_hwr.ruling import find_ruling
+
+Boxes = NDArray[np.int32]
+Labels = NDArray[np.int32]
+
+LEAST_HEIGHT = 5
+"""A glyph lower than this many pixels of the reduced picture cannot be told from grain."""
+
+_FINE_SIDE = 400
+"""Frames no longer than this are looked at in full; each further `_COARSE_SIDE` halves, thirds, … the resolution."""
+_COARSE_SIDE = 1400
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The glyphs found in one frame.
+
+    `boxes` is int32 (N, 4): x, y, w, h in pixels of the frame, in reading order; `line_of` is int32 (N,). `labels` is
+    the int32 map of connected components at 1 / `ink.reduction` of the frame's resolution, and `owner` gives for each
+    of its values the glyph it belongs to, or -1 for what is no writing (0, the paper, belongs to nobody).
+    """
+
+    grey: Grey
+    ink: Ink
+    labels: Labels
+    owner: NDArray[np.int32]
+    boxes: Boxes
+    line_of: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+def find_glyphs(grey: Grey) -> Layout:
+    """Find the glyphs of a frame, uint8 (H, W), dark ink on lighter paper."""
+    ink = find_ink(grey, reduction_for(max(grey.shape)))
+    labels, components = _components(ink.mask)
+    height = typical_height(components, ink.mask.shape)
+    labels, components = _free_from_ruling(labels, components, height)
+    drop_crumbs(ink.mask, labels, components, height)
+    group = join_fragments(components, height)
+    boxes = _unite(components, group)
+    kept = _glyph_sized(boxes, height) & ~_scattered(boxes, components, group)
+    boxes, group = _keep(boxes, group, kept)
+    lines = order_into_lines(boxes)
+    return _layout(grey, ink, labels, boxes, group, lines)
+
+
+def isolate_glyph(grey: Grey) -> Layout:
+    """Find the one glyph of a crop, uint8 (H, W); pieces of neighbours and of ruling at its edge are left out.
+
+    The layout has one box, or none when the crop is bare paper.
+    """
+    ink = find_ink(grey, max(1, min(grey.shape) // 64))
+    height, width = ink.mask.shape
+    labels, components = _components(ink.mask)
+    side = min(height, width)
+    spans = (components[:, 2] >= 0.9 * width) | (components[:, 3] >= 0.97 * height)
+    if spans.any():
+        labels, components = _cut_ruling(labels, components, spans, level=round(0.7 * side), upright=round(0.7 * side))
+    group = np.full(len(components), -1, np.int32)
+    if components[:, 4].any():
+        main = _most_central(components, width, height)
+        group[_belongs(components, main, width, height)] = 0
+    boxes = _unite(components, group)
+    return _layout(grey, ink, labels, boxes, group, [[0]] if len(boxes) else [])
+
+
+def reduction_for(side: int) -> int:
+    """How many times smaller a frame with this longer side is looked at."""
+    return 1 if side <= _FINE_SIDE else 2 + max(0, side - 1) // _COARSE_SIDE
+
+
+def typical_height(components: Boxes, shape: tuple[int, ...]) -> float:
+    """Height of the writing: the median height of the components, each counted by its height.
+
+    So a hundred specks do not outvote ten digits. Lines and grids, which span the frame, have no say.
+    """
+    heights = components[:, 3]
+    plausible = heights[
+        (heights >= LEAST_HEIGHT) & (heights < shape[0] / 2) & (components[:, 2] < np.maximum(4 * heights, 8))
+    ]
+    if len(plausible) == 0:
+        return float(max(LEAST_HEIGHT, heights.max(initial=0)))
+    ordered = np.sort(plausible)
+    weight = np.cumsum(ordered)
+    return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
+
+
+def _components(mask: Grey) -> tuple[Labels, Boxes]:
+    """Connected components of a mask: labels from 1, and per component x, y, w, h, area (label k in row k - 1)."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    return np.asarray(labels, np.int32), np.asarray(stats[1:], np.int32)
+
+
+def _free_from_ruling(labels: Labels, components: Boxes, height: float) -> tuple[Labels, Boxes]:
+    """Take lines and grids apart from the glyphs that touch them; components that are neither stay as they are."""
+    wide, tall = components[:, 2], components[:, 3]
+    large = (wide > 1.25 * height) | (tall > 1.6 * height)
+    if not large.any():
+        return labels, components
+    # A one is as tall as the writing, but no digit is as wide: upright lines must prove themselves over more.
+    return _cut_ruling(labels, components, large, level=round(height), upright=round(1.5 * height))
+
+
+def _cut_ruling(
+    labels: Labels, components: Boxes, large: NDArray[np.bool_], *, level: int, upright: int
+) -> tuple[Labels, Boxes]:
+    """Replace each large component by the pieces that are left when its straight lines are taken out.
+
+    Pixels of the lines keep the component's label, whose row is emptied (zero area), so that they are known as ink
+    that belongs to no glyph.
+    """
+    labels = labels.copy()
+    found = [components.copy()]
+    next_label = len(components) + 1
+    for index in np.flatnonzero(large):
+        x, y, w, h, _ = components[index].tolist()
+        if w < level and h < upright:
+            continue
+        view = labels[y : y + h, x : x + w]
+        mask = (view == index + 1).astype(np.uint8) * 255
+        pieces = mask & ~find_ruling(mask, level=level, upright=upright)
+        piece_labels, piece_rows = _components(pieces)
+        inside = piece_labels > 0
+        view[inside] = piece_labels[inside] + (next_label - 1)
+        piece_rows = piece_rows + np.array([x, y, 0, 0, 0], np.int32)
+        found.append(piece_rows)
+        next_label += len(piece_rows)
+        found[0][index] = 0
+    return labels, np.concatenate(found)
+
+
+def _unite(components: Boxes, group: NDArray[np.int32]) -> Boxes:
+    """Bounding boxes (G, 4) of the groups; renumbers `group` in place to 0..G-1."""
+    members = np.flatnonzero(group >= 0)
+    if len(members) == 0:
+        return np.zeros((0, 4), np.int32)
+    names, numbers = np.unique(group[members], return_inverse=True)
+    group[members] = numbers
+    rows = components[members]
+    low = np.full((len(names), 2), np.iinfo(np.int32).max, np.int32)
+    high = np.zeros((len(names), 2), np.int32)
+    np.minimum.at(low, numbers, rows[:, :2])
+    np.maximum.at(high, numbers, rows[:, :2] + rows[:, 2:4])
+    return np.concatenate([low, high - low], axis=1)
+
+
+def _glyph_sized(boxes: Boxes, height: float) -> NDArray[np.bool_]:
+    """Neither a speck (much lower than the writing) nor a piece of furniture (much larger)."""
+    w, h = boxes[:, 2], boxes[:, 3]
+    return (h >= max(LEAST_HEIGHT, 0.45 * height)) & (h <= 1.9 * height) & (w <= 2.0 * height)
+
+
+def _scattered(boxes: Boxes, components: Boxes, group: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Groups that are a cloud of specks: no piece reaches even over a third of the whole."""
+    longest = np.zeros(len(boxes), np.int32)
+    members = np.flatnonzero(group >= 0)
+    np.maximum.at(longest, group[members], components[members, 2:4].max(axis=1))
+    return np.asarray(3 * longest < boxes[:, 2:].max(axis=1), np.bool_)
+
+
+def _keep(boxes: Boxes, group: NDArray[np.int32], kept: NDArray[np.bool_]) -> tuple[Boxes, NDArray[np.int32]]:
+    if kept.all():
+        return boxes, group
+    renumbered = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1).astype(np.int32)
+    return boxes[kept], renumbered[group]
+
+
+def _layout(
+    grey: Grey, ink: Ink, labels: Labels, boxes: Boxes, group: NDArray[np.int32], lines: list[list[int]]
+) -> Layout:
+    """Put the glyphs into reading order and their boxes into pixels of the frame."""
+    order = np.array([i for line in lines for i in line], np.int32)
+    line_of = np.repeat(np.arange(len(lines), dtype=np.int32), [len(line) for line in lines])
+    place = np.full(len(boxes) + 1, -1, np.int32)  # the last entry answers for group -1
+    place[order] = np.arange(len(order), dtype=np.int32)
+    owner = np.concatenate([np.array([-1], np.int32), place[group]])
+    return Layout(grey, ink, labels, owner, boxes[order] * ink.reduction, line_of)
+
+
+def _most_central(components: Boxes, width: int, height: int) -> int:
+    """Index of the component with most ink, what lies towards the edge counting less."""
+    x, y, w, h, area = (components[:, k].astype(np.float64) for k in range(5))
+    off = np.hypot((x + w / 2) / width - 0.5, (y + h / 2) / height - 0.5)
+    return int(np.argmax(area * np.clip(1.0 - 1.6 * off, 0.05, 1.0)))
+
+
+def _belongs(components: Boxes, main: int, width: int, height: int) -> NDArray[np.bool_]:
+    """Which components are part of the glyph: near its main piece, no specks, not hugging the crop's edge."""
+    x, y, w, h, area = (components[:, k].astype(np.float64) for k in range(5))
+    mx, my, mw, mh = x[main], y[main], w[main], h[main]
+    size = max(mw, mh)
+    gap_x = np.maximum(np.maximum(x - (mx + mw), mx - (x + w)), 0)
+    gap_y = np.maximum(np.maximum(y - (my + mh), my - (y + h)), 0)
+    at_edge = (x <= 1) | (y <= 1) | (x + w >= width - 1) | (y + h >= height - 1)
+    belongs = (area >= 0.012 * area[main]) & (area >= 3) & (gap_x <= 0.25 * size) & (gap_y <= 0.5 * size) & ~at_edge
+    belongs[main] = True
+    return np.asarray(belongs, np.bool_)

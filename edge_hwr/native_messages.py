@@ -1,0 +1,28 @@
+"""Libraries below Python that print to the terminal past it, and have no setting for that."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+# Two threads that swap the descriptor at once would each keep the other's substitute as the original.
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def native_messages_dropped() -> Iterator[None]:
+    """Drop what is written to file descriptor 2 meanwhile; errors arrive as exceptions or results all the same."""
+    with _lock, open(os.devnull, "wb") as nothing:
+        try:
+            kept = os.dup(2)
+        except OSError:  # the process was started without a standard error
+            yield
+            return
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,91 @@
+"""Picture files: read as grey frames, with everything that can be wrong with them told in one line, and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.errors import PictureError
+from edge_hwr.files import write_atomically
+from edge_hwr.native_messages import native_messages_dropped
+from edge_hwr.picture_header import picture_header
+
+Picture = NDArray[np.uint8]
+
+MOST_PIXELS = 100_000_000
+"""A larger picture is refused before it is decoded: it would take the memory of a small board."""
+
+_MOST_BYTES = 8 * MOST_PIXELS  # an uncompressed picture of that size, 16 bits a channel
+
+
+def read_picture(path: str | Path) -> Picture:
+    """Grey picture of a file: uint8 (height, width), upright by its EXIF orientation.
+
+    `PictureError` for a file that is missing, empty, cut short, no picture, or of more than `MOST_PIXELS`.
+    """
+    return decode_picture(_read(Path(path)), str(path))
+
+
+def read_colour_picture(path: str | Path) -> Picture:
+    """Like `read_picture`, but BGR: uint8 (height, width, 3)."""
+    return _decode(_read(Path(path)), str(path), cv2.IMREAD_COLOR)
+
+
+def decode_picture(data: bytes, name: str) -> Picture:
+    """Grey picture, uint8 (height, width), of the bytes of a picture file; `name` stands in the errors."""
+    return _decode(data, name, cv2.IMREAD_GRAYSCALE)
+
+
+def write_picture(path: str | Path, picture: Picture) -> None:
+    """Write a grey or BGR picture, whole or not at all, in the format of the path's suffix."""
+    path = Path(path)
+    try:
+        written, data = cv2.imencode(path.suffix, picture)
+    except cv2.error as error:
+        raise PictureError(f"{path}: cannot write pictures as {path.suffix or 'a file without suffix'}") from error
+    if not written:
+        raise PictureError(f"{path}: the picture could not be encoded")
+    try:
+        write_atomically(path, data.tobytes())
+    except OSError as error:
+        raise PictureError(f"{path}: {error.strerror}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        # Looked at before it is opened: a pipe or a device would be waited for.
+        if path.exists() and not path.is_file():
+            raise PictureError(f"{path}: not a file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise PictureError(f"{path}: too large for a picture ({path.stat().st_size:,} bytes)")
+        return path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"{path}: {error.strerror}") from error
+
+
+def _decode(data: bytes, name: str, mode: int) -> Picture:
+    if not data:
+        raise PictureError(f"{name}: the file is empty")
+    header = picture_header(data)
+    if header is None:
+        raise PictureError(f"{name}: not a picture (PNG, JPEG, WebP, BMP, TIFF or PNM)")
+    if header.width * header.height > MOST_PIXELS:
+        raise PictureError(
+            f"{name}: {header.width}x{header.height} pixels are too many (at most {MOST_PIXELS // 10**6} million): "
+            "scale it down"
+        )
+    if not header.whole:
+        raise PictureError(f"{name}: cut short: copy it again")
+    picture: Any
+    try:
+        with native_messages_dropped():  # libpng and libjpeg comment on every fault
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise PictureError(f"{name}: damaged: it cannot be decoded")
+    return np.asarray(picture, np.uint8)

@@ -1,0 +1,123 @@
+"""What the first bytes of a picture file promise: its size in pixels, and whether all of the file is there.
+
+Decoders find out too late: they allocate first, and they fill what a cut file lacks with grey.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Header(NamedTuple):
+    """Width and height in pixels before any EXIF rotation; `whole` is False for a file that was cut short."""
+
+    width: int
+    height: int
+    whole: bool
+
+
+def picture_header(data: bytes) -> Header | None:
+    """Header of PNG, JPEG, WebP, BMP, TIFF or PNM data; None for anything else, or when the header itself is cut."""
+    for signature, parse in _FORMATS:
+        if re.match(signature, data, re.DOTALL):
+            try:
+                return parse(data)
+            except (struct.error, IndexError, ValueError):
+                return None
+    return None
+
+
+def _png(data: bytes) -> Header:
+    width, height = struct.unpack_from(">II", data, 16)
+    position = 8
+    while position + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        position += 12 + length
+        if data[position - length - 8 : position - length - 4] == b"IEND":
+            return Header(width, height, position <= len(data))
+    return Header(width, height, False)
+
+
+def _jpeg(data: bytes) -> Header | None:
+    position = 2
+    while True:
+        while data[position + 1] == 0xFF:  # fill bytes before a marker
+            position += 1
+        marker = data[position + 1]
+        if data[position] != 0xFF:
+            return None
+        # SOF0..SOF15 hold the size; C4, C8 and CC in their midst are tables.
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            # The end marker of an embedded thumbnail stands before this one.
+            return Header(width, height, data.rfind(b"\xff\xd9") > position)
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        position += 2 + length
+
+
+def _webp(data: bytes) -> Header | None:
+    whole = len(data) >= 8 + struct.unpack_from("<I", data, 4)[0]
+    kind = data[12:16]
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return Header(width & 0x3FFF, height & 0x3FFF, whole)
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, whole)
+    if kind == b"VP8X":
+        width = int.from_bytes(data[24:27], "little") + 1
+        return Header(width, int.from_bytes(data[27:30], "little") + 1, whole)
+    return None
+
+
+def _bmp(data: bytes) -> Header:
+    offset, _, width, height = struct.unpack_from("<IIii", data, 10)
+    (bits,) = struct.unpack_from("<H", data, 28)
+    (compression,) = struct.unpack_from("<I", data, 30)
+    row = (abs(width) * bits + 31) // 32 * 4
+    whole = compression in (1, 2) or len(data) >= offset + row * abs(height)  # 1 and 2 are run lengths
+    return Header(abs(width), abs(height), whole)
+
+
+def _tiff(data: bytes) -> Header:
+    order = "<" if data[:2] == b"II" else ">"
+    (directory,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, directory)
+    tags = {}
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(order + "HH", data, entry)
+        if kind in (3, 4):  # SHORT and LONG stand in the entry itself
+            (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
+    if not {256, 257} <= tags.keys():
+        raise ValueError("a TIFF without its size")
+    return Header(tags[256], tags[257], True)  # a cut one is refused by the decoder
+
+
+def _pnm(data: bytes) -> Header | None:
+    # Comments may stand between the numbers; one white space ends the header.
+    match = re.match(rb"P([1-6])((?:\s|#[^\n]*\n)+)(\d+)((?:\s|#[^\n]*\n)+)(\d+)((?:\s|#[^\n]*\n)+(\d+))?\s", data)
+    if match is None:
+        return None
+    kind, width, height = int(match[1]), int(match[3]), int(match[5])
+    if kind < 4:
+        return Header(width, height, True)  # plain text: a cut one is refused by the decoder
+    if kind == 4:
+        return Header(width, height, len(data) >= (width + 7) // 8 * height)
+    if match[7] is None:
+        return None
+    depth = 2 if int(match[7]) > 255 else 1
+    size = width * height * depth * (3 if kind == 6 else 1)
+    return Header(width, height, len(data) >= match.end() + size)
+
+
+_FORMATS: tuple[tuple[bytes, Callable[[bytes], Header | None]], ...] = (
+    (rb"\x89PNG\r\n\x1a\n", _png),
+    (rb"\xff\xd8\xff", _jpeg),
+    (rb"RIFF....WEBP", _webp),
+    (rb"BM", _bmp),
+    (rb"II\*\0|MM\0\*", _tiff),
+    (rb"P[1-6]\s", _pnm),
+)

@@ -1,0 +1,98 @@
+"""The reader: a frame in, a `Reading` out. This is the whole path, and the one place where its stages meet."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.bundle import Bundle, open_bundle
+from edge_hwr.decode import Decoder
+from edge_hwr.errors import ModelError, PictureError
+from edge_hwr.ink import Grey
+from edge_hwr.layout import Layout, find_glyphs
+from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
+from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading
+from edge_hwr.runtime import TfliteModel
+
+_WORD_GAP = 0.6
+"""A blank is wider than this share of the glyphs' height …"""
+_WIDER_THAN_USUAL = 1.6
+"""… and than this many times the gaps usual in its line: digits in boxes stand far apart and are no words."""
+
+
+class Reader:
+    """Reads the glyphs of frames with one model.
+
+    `model` is the name of a shipped bundle, the path of one, or an open `Bundle`. The interpreter and its buffers are
+    made once and kept; a reader belongs to one thread at a time.
+    """
+
+    def __init__(self, model: str | Path | Bundle = "digits", *, threads: int = 1) -> None:
+        self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
+        metadata = self.bundle.metadata
+        if metadata.task != "glyph":
+            raise ModelError(f"model {metadata.name}: this version reads glyph models, not {metadata.task} models")
+        self._preprocessing = GlyphPreprocessing.from_json(metadata.preprocessing)
+        self._model = TfliteModel(self.bundle.flatbuffer, threads=threads)
+        self._decoder = Decoder(self._model.output_scale, metadata.temperature)
+
+    def read(self, grey: Grey) -> Reading:
+        """Read one frame: uint8 (H, W), dark ink on lighter paper. Milliseconds of each stage are in its `ms`."""
+        if grey.ndim != 2 or grey.dtype != np.uint8 or grey.size == 0:
+            raise PictureError(f"a frame must be uint8 of shape (height, width), not {grey.dtype} of {grey.shape}")
+        started = time.monotonic()
+        found = find_glyphs(grey)
+        laid_out = time.monotonic()
+        batch = preprocess_glyphs(found, self._preprocessing)
+        preprocessed = time.monotonic()
+        raw = self._model.invoke(batch) if len(found) else None
+        invoked = time.monotonic()
+        lines = () if raw is None else self._lines(found, raw)
+        decoded = time.monotonic()
+        stages = {
+            "layout": laid_out - started,
+            "preprocess": preprocessed - laid_out,
+            "invoke": invoked - preprocessed,
+            "decode": decoded - invoked,
+            "total": decoded - started,
+        }
+        return Reading(
+            width=grey.shape[1],
+            height=grey.shape[0],
+            model=self.bundle.metadata.name,
+            lines=lines,
+            ms={stage: seconds * 1000 for stage, seconds in stages.items()},
+        )
+
+    def _lines(self, found: Layout, raw: NDArray[Any]) -> tuple[Line, ...]:
+        classes, confidences = self._decoder.decode(raw)
+        labels, threshold = self.bundle.labels, self.bundle.metadata.reject_below
+        rows: list[list[Glyph]] = [[] for _ in range(int(found.line_of[-1]) + 1)]
+        for row, index, confidence, box in zip(
+            found.line_of.tolist(), classes.tolist(), confidences.tolist(), found.boxes.tolist(), strict=True
+        ):
+            rows[row].append(Glyph(labels[index], confidence, Box(*box), confidence < threshold))
+        # A line with nothing but rejected glyphs is no writing: a picture's halftone, the edge of a table.
+        return tuple(_line(glyphs) for glyphs in rows if not all(glyph.rejected for glyph in glyphs))
+
+
+def _line(glyphs: list[Glyph]) -> Line:
+    """Join glyphs, left to right, into a line; a wide gap is a blank."""
+    left = min(glyph.box.x for glyph in glyphs)
+    top = min(glyph.box.y for glyph in glyphs)
+    right = max(glyph.box.x + glyph.box.w for glyph in glyphs)
+    bottom = max(glyph.box.y + glyph.box.h for glyph in glyphs)
+    gaps = [after.box.x - before.box.x - before.box.w for before, after in pairwise(glyphs)]
+    height = sorted(glyph.box.h for glyph in glyphs)[len(glyphs) // 2]
+    usual = sorted(gaps)[len(gaps) // 4] if len(gaps) > 1 else 0
+    blank = max(_WORD_GAP * height, _WIDER_THAN_USUAL * usual)
+    text = REJECTED if glyphs[0].rejected else glyphs[0].text
+    for gap, glyph in zip(gaps, glyphs[1:], strict=True):
+        text += (" " if gap > blank else "") + (REJECTED if glyph.rejected else glyph.text)
+    confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
+    return Line(text, confidence, Box(left, top, right - left, bottom - top), tuple(glyphs))

@@ -1,0 +1,91 @@
+"""What comes out of a frame: a `Reading` of lines of glyphs, each with its confidence and its box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+REJECTED = "\N{REPLACEMENT CHARACTER}"
+"""Stands in the text where a glyph was found but its confidence is below the model's reject threshold."""
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the frame: left, top, width, height."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """One character: its best guess, how sure the model is of it (0..1), and where it stands.
+
+    `rejected` says that the confidence is below the threshold of the bundle: `text` is still the best guess, but the
+    text of the line shows `REJECTED` in its place.
+    """
+
+    text: str
+    confidence: float
+    box: Box
+    rejected: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "box": list(self.box),
+            "rejected": self.rejected,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text, glyphs in reading order; its confidence is the mean of theirs."""
+
+    text: str
+    confidence: float
+    box: Box
+    glyphs: tuple[Glyph, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "box": list(self.box),
+            "glyphs": [glyph.to_json() for glyph in self.glyphs],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in one frame of `width` x `height` pixels; `ms` holds milliseconds by stage and in `total`."""
+
+    width: int
+    height: int
+    model: str
+    lines: tuple[Line, ...] = ()
+    ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The lines, joined by newlines."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def glyphs(self) -> tuple[Glyph, ...]:
+        """All glyphs in reading order."""
+        return tuple(glyph for line in self.lines for glyph in line.glyphs)
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape documented for `edge-hwr read --json`, less the name of the image."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "model": self.model,
+            "text": self.text,
+            "lines": [line.to_json() for line in self.lines],
+            "ms": {stage: round(value, 3) for stage, value in self.ms.items()},
+        }

@@ -1,0 +1,42 @@
+"""Pages for the tests: digits drawn with OpenCV's stroke font, on paper under uneven light."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+
+
+def sheet(width: int = 640, height: int = 480, *, bright: int = 215, falloff: int = 70, grain: float = 3.0) -> Grey:
+    """Bare paper: light falling off from left to right, and the sensor's grain."""
+    light = bright - np.linspace(0, falloff, width)[None, :].repeat(height, axis=0)
+    noise = np.random.default_rng(7).normal(0, grain, light.shape)
+    return np.clip(light + noise, 0, 255).astype(np.uint8)
+
+
+def write(
+    page: Grey, text: str, x: int, y: int, *, size: int = 36, pen: int = 3, ink: int = 60, pitch: int = 44
+) -> None:
+    """Write `text` from baseline (x, y), glyphs `size` pixels high and `pitch` apart, like a pen: softly edged."""
+    for k, character in enumerate(text):
+        if character != " ":
+            cv2.putText(
+                page, character, (x + k * pitch, y), cv2.FONT_HERSHEY_SIMPLEX, size / 21, (ink,), pen, cv2.LINE_AA
+            )
+
+
+def centres(boxes: NDArray[np.int32]) -> list[tuple[float, float]]:
+    return [(x + w / 2, y + h / 2) for x, y, w, h in boxes.tolist()]
+
+
+def sudoku_truth(path: Path) -> tuple[NDArray[np.float64], list[list[str]]]:
+    """The transform from pixels of a Sudoku photograph to its 9 x 9 cells (x: column, y: row), and their digits."""
+    first, *rows = path.read_text().splitlines()
+    corners = np.array([list(map(int, pair)) for pair in re.findall(r"(\d+),(\d+)", first)], np.float32)
+    square = np.array([[0, 0], [9, 0], [9, 9], [0, 9]], np.float32)
+    return cv2.getPerspectiveTransform(corners, square), [row.split() for row in rows[:9]]

@@ -1,0 +1,251 @@
+"""The command line, as a user calls it: what it prints, what it says of faults, how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawing import sheet, write
+from drawn_model import DIGITS, describe
+
+from edge_hwr import __version__
+from edge_hwr.bundle import Bundle, shipped_bundles, write_bundle
+from edge_hwr.cli import main
+from edge_hwr.metrics import character_error_rate
+from edge_hwr.picture import read_picture, write_picture
+
+
+class Call:
+    """One call of `edge-hwr` in this process."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def error(self) -> str:
+        """The one line on standard error."""
+        assert re.fullmatch(r"edge-hwr: error: [^\n]+\n", self.err)
+        return self.err
+
+
+@pytest.fixture
+def edge_hwr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    def call(*arguments: object) -> Call:
+        monkeypatch.setattr(sys, "argv", ["edge-hwr", *map(str, arguments)])
+        with pytest.raises(SystemExit) as raised:
+            main()
+        captured = capsys.readouterr()
+        return Call(raised.value.code or 0, captured.out, captured.err)  # type: ignore[arg-type]
+
+    return call
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    picture = sheet()
+    write(picture, "2026", 60, 120)
+    write(picture, "31 47", 60, 260)
+    write_picture(tmp_path / "page.png", picture)
+    return tmp_path / "page.png"
+
+
+def python(*arguments: object, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_help_and_version(edge_hwr) -> None:  # type: ignore[no-untyped-def]
+    bare, asked = edge_hwr(), edge_hwr("--help")
+    assert bare.code == asked.code == 0
+    assert bare.out == asked.out
+    for name in ("read", "run", "models", "evaluate", "train", "export"):
+        assert re.search(rf"^  {name} +\w", asked.out, re.MULTILINE)
+    assert edge_hwr("--version").out == f"edge-hwr, version {__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["read", "run", "models", "evaluate", "train", "export", "synthesise"])
+def test_every_sub_command_loads_and_explains_itself(edge_hwr, name: str) -> None:  # type: ignore[no-untyped-def]
+    called = edge_hwr(name, "--help")
+    assert called.code == 0
+    assert called.out.startswith(f"Usage: edge-hwr {name}")
+
+
+def test_read_prints_the_text(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
+    called = edge_hwr("read", page, "--model", drawn_bundle.path)
+    assert (called.code, called.out, called.err) == (0, "2026\n31 47\n", "")
+
+
+def test_read_gives_one_json_object_a_line(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
+    called = edge_hwr("read", page, page, "--json", "--model", drawn_bundle.path)
+    first, second = map(json.loads, called.out.splitlines())
+    assert first["image"] == str(page)
+    assert (first["width"], first["height"], first["model"]) == (640, 480, "drawn")
+    assert first["text"] == second["text"] == "2026\n31 47"
+    assert [line["text"] for line in first["lines"]] == ["2026", "31 47"]
+    glyph = first["lines"][0]["glyphs"][0]
+    assert glyph["text"] == "2"
+    assert 0.5 < glyph["confidence"] <= 1
+    x, y, w, h = glyph["box"]
+    assert abs(x - 60) < 8
+    assert abs(y + h - 120) < 8
+    assert w < h
+    assert first["ms"].keys() == {"layout", "preprocess", "invoke", "decode", "total"}
+
+
+def test_read_goes_on_after_a_bad_picture(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
+    cut = page.with_name("cut.png")
+    cut.write_bytes(page.read_bytes()[:500])
+    called = edge_hwr("read", cut, page, page.with_name("nowhere.png"), "--model", drawn_bundle.path)
+    assert called.code == 1
+    header, *text = called.out.splitlines()
+    assert header.startswith(f"{page}  (640x480, ")
+    assert text == ["2026", "31 47", ""]
+    assert called.err.splitlines() == [
+        f"edge-hwr: error: {cut}: cut short: copy it again",
+        f"edge-hwr: error: {page.with_name('nowhere.png')}: No such file or directory",
+    ]
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+@pytest.mark.parametrize("side", [1, 300])
+def test_read_of_a_bare_frame(edge_hwr, drawn_bundle: Bundle, tmp_path: Path, side: int, shade: int) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "bare.png"
+    write_picture(path, np.full((side, side), shade, np.uint8))
+    called = edge_hwr("read", path, "--model", drawn_bundle.path)
+    assert (called.code, called.out, called.err) == (0, "", f"{path}: no writing found\n")
+
+
+def test_read_annotates_under_names_of_their_own(edge_hwr, drawn_bundle: Bundle, page: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / "page.png"
+    write_picture(other, sheet(300, 200))
+    same = tmp_path / "other" / "page-2.png"
+    write_picture(same, sheet(400, 300))
+    called = edge_hwr("read", page, same, other, "--annotate", tmp_path / "out" / "drawn", "--model", drawn_bundle.path)
+    assert called.code == 0
+    written = {path.name: read_picture(path).shape for path in (tmp_path / "out" / "drawn").iterdir()}
+    assert written == {"page.jpg": (960, 1280), "page-2.jpg": (900, 1200), "page-3.jpg": (600, 900)}
+    assert called.err == f"{same}: no writing found\n{other}: no writing found\n"
+
+
+def test_read_says_where_it_cannot_annotate(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
+    called = edge_hwr("read", page, "--annotate", page / "below", "--model", drawn_bundle.path)
+    assert called.code == 1
+    assert str(page / "below") in called.error
+
+
+def test_models_lists_what_ships(
+    edge_hwr,
+    drawn_bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+) -> None:
+    monkeypatch.setattr("edge_hwr.bundle.SHIPPED", tmp_path)
+    inputs, outputs = drawn_bundle.golden()
+    write_bundle(tmp_path / "drawn.tflite", drawn_bundle.flatbuffer, DIGITS, describe(), inputs, outputs)
+    described = json.loads(edge_hwr("models", "--json").out)
+    assert described["name"] == "drawn"
+    assert described["task"] == "glyph"
+    assert described["bytes"] == (tmp_path / "drawn.tflite").stat().st_size
+    assert described["charset"] == DIGITS
+    assert described["metrics"]["int8"]["drawn"]["accuracy"] == 1
+    listed = edge_hwr("models").out
+    assert re.search(r"^drawn +glyph +[\d,]+ +int8 +0123456789 +drawn 100.00%", listed, re.MULTILINE)
+    (tmp_path / "drawn.tflite").write_bytes(drawn_bundle.path.read_bytes()[:-1])
+    assert "drawn.tflite: damaged" in edge_hwr("models").error
+
+
+def test_evaluate_prints_and_gives_json(edge_hwr, drawn_bundle: Bundle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for digit in DIGITS:
+        crop = sheet(64, 64, falloff=20)
+        write(crop, digit, 16, 50)
+        write_picture(tmp_path / f"{digit}.png", crop)
+    table = "".join(f"{digit}.png\t{digit}\n" for digit in DIGITS)
+    (tmp_path / "labels.tsv").write_text("file\ttext\n" + table)
+    measured = json.loads(edge_hwr("evaluate", drawn_bundle.path, tmp_path, "--json").out)
+    assert (measured["model"], measured["samples"], measured["accuracy"]) == ("drawn", 10, 1.0)
+    printed = edge_hwr("evaluate", drawn_bundle.path, tmp_path).out
+    assert re.search(r"^accuracy +100.00%", printed, re.MULTILINE)
+    (tmp_path / "labels.tsv").write_text("nothing")
+    assert "header" in edge_hwr("evaluate", drawn_bundle.path, tmp_path).error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["red"], 2, "No such command 'red'"),
+        (["read"], 2, r"Missing argument 'IMAGE...'. \(see edge-hwr read --help\)"),
+        (["read", "x.png", "--modle", "m"], 2, "No such option"),
+        (["evaluate", "nothing.tflite", "nowhere"], 1, "nothing.tflite: no such file"),
+        (["read", "x.png", "--model", __file__], 1, "not a model bundle"),
+    ],
+)
+def test_faults_are_one_line(edge_hwr, arguments: list[str], code: int, message: str) -> None:  # type: ignore[no-untyped-def]
+    called = edge_hwr(*arguments)
+    assert called.code == code
+    assert called.out == ""
+    assert re.search(message, called.error)
+
+
+def test_a_missing_extra_is_named() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['cv2'] = None\n"
+        "sys.argv = ['edge-hwr', 'train', 'digits']\n"
+        "from edge_hwr.cli import main\n"
+        "main()\n"
+    )
+    process = python("-c", program)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert out == ""
+    assert err == "edge-hwr: error: train needs cv2, not installed: pip install 'edge-hwr[export]'\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error(drawn_bundle: Bundle, page: Path) -> None:
+    process = python("-m", "edge_hwr.cli", "read", *[page] * 50, "--json", "--model", drawn_bundle.path)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 1
+
+
+def test_ctrl_c_ends_without_a_traceback(drawn_bundle: Bundle, page: Path) -> None:
+    process = python("-m", "edge_hwr.cli", "read", *[page] * 3000, "--json", "--model", drawn_bundle.path)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip() == ""
+
+
+def test_a_terminal_without_unicode(drawn_bundle: Bundle, page: Path) -> None:
+    """Rejected glyphs are shown as U+FFFD, which plain ASCII lacks."""
+    picture = read_picture(page)
+    picture[330:420, 100:300] = 90
+    write_picture(page, picture)
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    process = python("-m", "edge_hwr.cli", "read", page, "--model", drawn_bundle.path, env=environment)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out.startswith("2026\n")
+
+
+@pytest.mark.skipif("digits" not in shipped_bundles(), reason="no digits bundle ships yet")
+def test_the_samples_are_read_by_default(edge_hwr) -> None:  # type: ignore[no-untyped-def]
+    samples = Path(__file__).parents[1] / "samples"
+    rows = [row.split("\t") for row in (samples / "labels.tsv").read_text("utf-8").splitlines()[1:]]
+    called = edge_hwr("read", *(samples / file for file, _ in rows), "--json")
+    guesses = [json.loads(line)["text"].replace(" ", "") for line in called.out.splitlines()]
+    truths = [truth.replace("\\n", "\n").replace(" ", "") for _, truth in rows]
+    assert character_error_rate(truths, guesses) < 0.05

@@ -1,0 +1,241 @@
+"""Datasets on disk: every kind gives the same samples, and a fault is told with the line it is in."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawing import sheet, write
+from numpy.typing import NDArray
+
+from edge_hwr.datasets import open_dataset
+from edge_hwr.errors import DatasetError
+from edge_hwr.picture import write_picture
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three pictures, one in a folder below, with a further column and a blank line in the table."""
+    root = tmp_path / "hand"
+    (root / "more").mkdir(parents=True)
+    for file, text in (("a.png", "1"), ("more/b.jpg", "2"), ("c.png", "1")):
+        page = sheet(48, 48)
+        write(page, text, 12, 40)
+        write_picture(root / file, page)
+    table = "file\ttext\twriter\na.png\t1\tme\n\nmore/b.jpg\t2\tyou\r\nc.png\t1\tme\n"
+    (root / "labels.tsv").write_bytes(table.encode())
+    return root
+
+
+def zipped(folder: Path, path: Path, inside: str = "") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*.*")):
+            archive.write(file, inside + str(file.relative_to(folder)))
+    return path
+
+
+def idx(values: NDArray[np.uint8]) -> bytes:
+    return struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.tobytes()
+
+
+def test_a_folder(folder: Path) -> None:
+    dataset = open_dataset(folder)
+    assert len(dataset) == 3
+    assert [(sample.name, sample.text) for sample in dataset] == [("a.png", "1"), ("more/b.jpg", "2"), ("c.png", "1")]
+    assert dataset.labels() == ["1", "2"]
+    assert all(sample.picture.shape == (48, 48) and sample.picture.dtype == np.uint8 for sample in dataset)
+    assert dataset.name == str(folder)
+
+
+@pytest.mark.parametrize("inside", ["", "hand/"])
+def test_a_zip_of_it(folder: Path, tmp_path: Path, inside: str) -> None:
+    from_zip = open_dataset(zipped(folder, tmp_path / "hand.zip", inside))
+    assert len(from_zip) == 3
+    for expected, sample in zip(open_dataset(folder), from_zip, strict=True):
+        assert (sample.name, sample.text) == (expected.name, expected.text)
+        np.testing.assert_array_equal(sample.picture, expected.picture)
+
+
+def test_texts_keep_their_accents_blanks_and_quotes(folder: Path) -> None:
+    table = '\ufefffile\ttext\na.png\t"Où ça ? " dit-il\n'
+    (folder / "labels.tsv").write_text(table, "utf-8")
+    assert open_dataset(folder)[0].text == '"Où ça ? " dit-il'
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("", "header"),
+        ("a.png\t1\n", "header"),
+        ("file,text\na.png,1\n", "header"),
+        ("file\ttext\n", "no samples"),
+        ("file\ttext\na.png\t1\nc.png\n", "line 3: needs a file and a text"),
+        ("file\ttext\na.png\t1\n\nc.png\t\n", "line 4: needs a file and a text"),
+        ("file\ttext\nz.png\t1\n", r"line 2: z\.png is missing"),
+        ("file\ttext\nmore\t1\n", "line 2: more is missing"),
+        ("file\ttext\n../secret.png\t1\n", "line 2: .* outside"),
+        ("file\ttext\n/etc/passwd\t1\n", "line 2: .* outside"),
+    ],
+)
+def test_a_table_with_a_fault(folder: Path, tmp_path: Path, table: str, message: str) -> None:
+    (folder / "labels.tsv").write_text(table, "utf-8")
+    with pytest.raises(DatasetError, match=message) as raised:
+        open_dataset(folder)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(DatasetError, match=message):
+        open_dataset(zipped(folder, tmp_path / "hand.zip"))
+
+
+def test_a_table_that_is_not_utf8(folder: Path) -> None:
+    (folder / "labels.tsv").write_bytes(b"file\ttext\na.png\t\xe9\n")
+    with pytest.raises(DatasetError, match="not UTF-8"):
+        open_dataset(folder)
+
+
+def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "a.png", tmp_path / "secret.png")
+    (folder / "c.png").unlink()
+    (folder / "c.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(DatasetError, match=r"line 5: c\.png lies outside"):
+        open_dataset(folder)
+
+
+def test_a_damaged_picture_names_its_file(folder: Path, tmp_path: Path) -> None:
+    picture = folder / "more" / "b.jpg"
+    picture.write_bytes(picture.read_bytes()[:300])
+    for path in (folder, zipped(folder, tmp_path / "hand.zip")):
+        dataset = open_dataset(path)
+        with pytest.raises(DatasetError, match=r"more/b\.jpg: cut short"):
+            list(dataset)
+
+
+def test_a_picture_that_vanishes_names_its_file(folder: Path) -> None:
+    dataset = open_dataset(folder)
+    (folder / "c.png").unlink()
+    with pytest.raises(DatasetError, match=r"No such file.*c\.png"):
+        dataset[2]
+
+
+def test_a_damaged_zip_is_told(folder: Path, tmp_path: Path) -> None:
+    path = zipped(folder, tmp_path / "hand.zip")
+    content = bytearray(path.read_bytes())
+    content[content.find(b"IDAT") + 30] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"a\.png cannot be unpacked"):
+        list(open_dataset(path))
+    (tmp_path / "cut.zip").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DatasetError, match="neither a folder or zip"):
+        open_dataset(tmp_path / "cut.zip")
+    directory = content.find(b"PK\x01\x02")
+    content[directory : directory + 4] = b"none"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="a damaged zip"):
+        open_dataset(path)
+
+
+def test_what_is_no_dataset_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="No such file"):
+        open_dataset(tmp_path / "nowhere")
+    with pytest.raises(DatasetError, match=r"no labels\.tsv"):
+        open_dataset(tmp_path)
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(DatasetError, match="neither a folder or zip"):
+        open_dataset(tmp_path / "text")
+    with zipfile.ZipFile(tmp_path / "bare.zip", "w") as archive:
+        archive.writestr("readme", "hello")
+    with pytest.raises(DatasetError, match=r"no labels\.tsv"):
+        open_dataset(tmp_path / "bare.zip")
+
+
+def test_keras_mnist_gives_its_test_half_as_dark_ink_on_paper(tmp_path: Path) -> None:
+    pictures = np.zeros((2, 28, 28), np.uint8)
+    pictures[1, 3, 4] = 255
+    np.savez(tmp_path / "m.npz", x_train=0, y_train=0, x_test=pictures, y_test=np.array([7, 3]))
+    dataset = open_dataset(tmp_path / "m.npz")
+    assert [sample.text for sample in dataset] == ["7", "3"]
+    assert (dataset[1].picture[3, 4], dataset[1].picture[4, 3]) == (0, 255)
+
+
+def test_an_npz_with_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "m.npz"
+    np.savez(path, x_train=np.zeros(3))
+    with pytest.raises(DatasetError, match="no x_test"):
+        open_dataset(path)
+    np.savez(path, x_test=np.zeros((2, 28, 28)), y_test=np.zeros(2))
+    with pytest.raises(DatasetError, match="must be uint8"):
+        open_dataset(path)
+    np.savez(path, x_test=np.array([{}, {}]), y_test=np.zeros(2))
+    with pytest.raises(DatasetError, match="damaged, or not an npz"):
+        open_dataset(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DatasetError, match="damaged, or not an npz"):
+        open_dataset(path)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_emnist_is_turned_upright_and_named_by_its_mapping(tmp_path: Path, suffix: str) -> None:
+    pictures = np.zeros((3, 28, 28), np.uint8)
+    pictures[0, 2, 9] = 255
+    pack = gzip.compress if suffix else bytes
+    images = tmp_path / f"emnist-balanced-test-images-idx3-ubyte{suffix}"
+    images.write_bytes(pack(idx(pictures)))
+    (tmp_path / f"emnist-balanced-test-labels-idx1-ubyte{suffix}").write_bytes(pack(idx(np.uint8([0, 10, 36]))))
+    with pytest.raises(DatasetError, match="more than ten classes"):
+        open_dataset(images)
+    mapping = tmp_path / "emnist-balanced-mapping.txt"
+    mapping.write_text("0 48\n10 65\n36 97\n")
+    dataset = open_dataset(images)
+    assert [sample.text for sample in dataset] == ["0", "A", "a"]
+    assert (dataset[0].picture[9, 2], dataset[0].picture[2, 9]) == (0, 255)
+    mapping.write_text("0 48\n10 65\n")
+    with pytest.raises(DatasetError, match="not a mapping of all"):
+        open_dataset(images)
+
+
+def test_plain_mnist_idx_is_not_turned(tmp_path: Path) -> None:
+    pictures = np.zeros((1, 28, 28), np.uint8)
+    pictures[0, 2, 9] = 255
+    images = tmp_path / "t10k-images-idx3-ubyte"
+    images.write_bytes(idx(pictures))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(np.uint8([8])))
+    sample = open_dataset(images)[0]
+    assert (sample.text, sample.picture[2, 9]) == ("8", 0)
+
+
+def test_idx_files_with_a_fault(tmp_path: Path) -> None:
+    images, labels = tmp_path / "t-images-idx3-ubyte", tmp_path / "t-labels-idx1-ubyte"
+    whole = idx(np.zeros((2, 4, 4), np.uint8))
+    images.write_bytes(whole)
+    with pytest.raises(DatasetError, match="labels are missing"):
+        open_dataset(images)
+    labels.write_bytes(idx(np.uint8([1])))
+    with pytest.raises(DatasetError, match="2 images, but 1 labels"):
+        open_dataset(images)
+    for content, message in [
+        (whole[:-1], "cut short"),
+        (whole[:9], "damaged"),
+        (b"\0\0\x0d" + whole[3:], "not an idx3 file of bytes"),
+        (struct.pack(">HBB3I", 0, 8, 3, *[2**32 - 1] * 3), "cut short"),
+    ]:
+        images.write_bytes(content)
+        with pytest.raises(DatasetError, match=message):
+            open_dataset(images)
+    packed = tmp_path / "t-images-idx3-ubyte.gz"
+    packed.write_bytes(whole)
+    (tmp_path / "t-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.uint8([1, 2]))))
+    with pytest.raises(DatasetError, match="damaged"):
+        open_dataset(packed)
+
+
+def test_the_public_sets(data: Path) -> None:
+    mnist = open_dataset(data / "mnist" / "mnist.npz")
+    assert (len(mnist), mnist.labels()) == (10_000, list("0123456789"))
+    assert np.median([sample.picture.mean() for sample, _ in zip(mnist, range(100), strict=False)]) > 180
+    cells = open_dataset(data / "sudoku_photos" / "cells.zip")
+    assert len(list(cells)) == 108
+    assert cells[0].picture.shape == (64, 64)

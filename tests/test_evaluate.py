@@ -1,0 +1,70 @@
+"""Evaluation: figures of a model whose answers are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawing import sheet, write
+from drawn_model import DIGITS, describe
+
+from edge_hwr.bundle import Bundle, open_bundle, write_bundle
+from edge_hwr.datasets import open_dataset
+from edge_hwr.errors import DatasetError, ModelError
+from edge_hwr.evaluate import evaluate
+from edge_hwr.picture import write_picture
+
+
+def dataset_of(folder: Path, texts: list[str], drawn: list[str]) -> Path:
+    """Crops on which `drawn` is to be seen and whose labels say `texts`."""
+    folder.mkdir()
+    for index, text in enumerate(drawn):
+        crop = sheet(64, 64, falloff=20)
+        write(crop, text, 16, 50, size=36, pen=3 + index % 2)
+        write_picture(folder / f"{index}.png", crop)
+    rows = "".join(f"{index}.png\t{text}\n" for index, text in enumerate(texts))
+    (folder / "labels.tsv").write_text("file\ttext\n" + rows)
+    return folder
+
+
+def test_figures_of_a_model_that_reads(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    drawn = list(DIGITS * 10)
+    texts = ["7" if index < 20 else digit for index, digit in enumerate(drawn)]  # of these 20, two are sevens
+    result = evaluate(drawn_bundle, open_dataset(dataset_of(tmp_path / "crops", texts, drawn)))
+    assert (result.model, result.samples, result.bytes) == ("drawn", 100, drawn_bundle.size)
+    assert result.accuracy == result.accuracy_caseless == pytest.approx(0.82)
+    # It is sure of everything, and wrong in 18 of 100.
+    assert result.ece == pytest.approx(0.18, abs=0.04)
+    assert result.rejected < 0.05
+    assert 0 < result.ms_p50 < 50
+    assert result.to_json().keys() >= {"model", "bytes", "samples", "accuracy", "accuracy_caseless", "ms_p50"}
+
+
+def test_bare_paper_is_read_as_nothing(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    folder = dataset_of(tmp_path / "crops", ["1", "2", "3", "4"], ["1", " ", "3", " "])
+    for index in (1, 3):
+        write_picture(folder / f"{index}.png", np.full((64, 64), 255, np.uint8))
+    result = evaluate(drawn_bundle, open_dataset(folder))
+    assert result.accuracy == 0.5
+    assert result.rejected == 0.5
+
+
+def test_a_dataset_without_any_ink(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    folder = dataset_of(tmp_path / "crops", ["1"], ["1"])
+    write_picture(folder / "0.png", np.full((64, 64), 255, np.uint8))
+    assert evaluate(drawn_bundle, open_dataset(folder)).accuracy == 0
+
+
+def test_labels_outside_of_the_charset_are_refused(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    folder = dataset_of(tmp_path / "crops", ["1", "é", "12"], ["1", "2", "3"])
+    with pytest.raises(DatasetError, match=r"2 of its texts are outside of the charset of drawn \('12', 'é'\)"):
+        evaluate(drawn_bundle, open_dataset(folder))
+
+
+def test_a_model_of_lines_is_refused(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    inputs, outputs = drawn_bundle.golden()
+    path = tmp_path / "lines.tflite"
+    write_bundle(path, drawn_bundle.flatbuffer, DIGITS, describe(name="lines", task="line"), inputs, outputs)
+    with pytest.raises(ModelError, match="not line models"):
+        evaluate(open_bundle(path), open_dataset(dataset_of(tmp_path / "crops", ["1"], ["1"])))

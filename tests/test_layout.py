@@ -1,0 +1,142 @@
+"""Layout on drawn pages and, where the data is there, on real photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawing import centres, sheet, sudoku_truth, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_hwr.layout import find_glyphs, isolate_glyph
+
+
+def test_glyphs_are_found_in_reading_order_under_uneven_light():
+    page = sheet(falloff=140)
+    for row in range(4):
+        write(page, "0123456789", 60, 90 + 100 * row)
+    found = find_glyphs(page)
+    assert len(found) == 40
+    assert found.line_of.tolist() == [row for row in range(4) for _ in range(10)]
+    for index, (x, y) in enumerate(centres(found.boxes)):
+        row, column = divmod(index, 10)
+        assert abs(x - (60 + 44 * column + 15)) < 14
+        assert abs(y - (72 + 100 * row)) < 14
+
+
+@pytest.mark.parametrize("size", [18, 28, 48, 90])
+def test_boxes_hug_the_ink_at_every_size(size: int):
+    page = sheet(1280, 720)
+    write(page, "358", 100, 400, size=size, pen=max(2, size // 12), pitch=2 * size)
+    found = find_glyphs(page)
+    assert len(found) == 3
+    assert np.all(np.abs(found.boxes[:, 3] - (size + max(2, size // 12))) <= 0.2 * size + 4)
+
+
+@pytest.mark.parametrize("slope", [-0.03, 0.0, 0.02])
+def test_ruled_lines_are_not_ink_even_where_digits_stand_on_them(slope: float):
+    page = sheet()
+    for row in range(5):
+        left, right = (0, 60 + 90 * row), (639, 60 + 90 * row + round(639 * slope))
+        cv2.line(page, left, right, (130,), 2, cv2.LINE_AA)
+    write(page, "2718281828", 60, 152)  # the feet of the digits touch the second line
+    found = find_glyphs(page)
+    assert len(found) == 10
+    assert np.all(found.boxes[:, 2] < 60)
+
+
+def test_grid_is_not_ink_and_its_digits_are_found_touching_or_not():
+    page = sheet(960, 960)
+    for k in range(10):
+        pen = 5 if k % 3 == 0 else 2
+        cv2.line(page, (30 + 100 * k, 30), (30 + 100 * k, 930), (40,), pen, cv2.LINE_AA)
+        cv2.line(page, (30, 30 + 100 * k), (930, 30 + 100 * k), (40,), pen, cv2.LINE_AA)
+    for row in range(9):
+        for column in range(9):
+            low = 12 if (row + column) % 4 == 0 else 0  # every fourth digit reaches the line below it
+            write(page, str((row * 3 + column) % 10), 62 + 100 * column, 108 + 100 * row + low, size=50, pen=4)
+    found = find_glyphs(page)
+    cells = [(int((y - 30) // 100), int((x - 30) // 100)) for x, y in centres(found.boxes)]
+    assert sorted(cells) == [(row, column) for row in range(9) for column in range(9)]
+
+
+def test_table_edge_and_dark_table_are_not_ink():
+    page = np.full((480, 640), 70, np.uint8)
+    page[:, 200:] = sheet(440, 480)
+    write(page, "4096", 300, 250)
+    assert [round(x / 50) for x, _ in centres(find_glyphs(page).boxes)] == [6, 7, 8, 9]
+
+
+def test_broken_digit_is_one_glyph_and_specks_are_none():
+    page = sheet()
+    write(page, "859268", 60, 200, size=60, pen=4, pitch=90)
+    bare = sheet()
+    for k in (0, 2, 5):  # a pen that skipped: a gap of four pixels through the digit
+        page[166:170, 60 + 90 * k : 130 + 90 * k] = bare[166:170, 60 + 90 * k : 130 + 90 * k]
+    specks = np.random.default_rng(3).integers((0, 260), (640, 480), (60, 2))
+    for x, y in specks.tolist():
+        cv2.circle(page, (x, y), 1, (60,), -1)
+    found = find_glyphs(page)
+    assert len(found) == 6
+    assert np.all(found.boxes[:, 3] > 55)
+
+
+def test_a_climbing_line_stays_one_line():
+    page = sheet(1280, 720)
+    for k in range(16):
+        write(page, str(k % 10), 60 + 70 * k, 300 - 9 * k)
+        write(page, str(k % 10), 60 + 70 * k, 390 - 9 * k)
+    assert find_glyphs(page).line_of.tolist() == [0] * 16 + [1] * 16
+
+
+@pytest.mark.parametrize("page", [np.zeros((480, 640), np.uint8), np.full((480, 640), 255, np.uint8), sheet()])
+def test_bare_frames_hold_no_glyphs(page: np.ndarray):
+    assert len(find_glyphs(page)) == 0
+    assert len(isolate_glyph(page)) == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**32 - 1), st.sampled_from(["noise", "steps", "dots"]))
+def test_any_picture_gives_boxes_within_it(width: int, height: int, seed: int, kind: str):
+    rng = np.random.default_rng(seed)
+    picture = rng.integers(0, 256, (height, width), np.uint8)
+    if kind == "steps":
+        picture = (picture > 128).astype(np.uint8) * 255
+    elif kind == "dots":
+        picture = np.where(picture > 250, 0, 220).astype(np.uint8)
+    for found in (find_glyphs(picture), isolate_glyph(picture)):
+        assert len(found.boxes) == len(found.line_of)
+        for x, y, w, h in found.boxes.tolist():
+            assert w > 0
+            assert h > 0
+            assert 0 <= x < x + w <= width
+            assert 0 <= y < y + h <= height
+
+
+def test_isolate_leaves_out_ruling_and_neighbours_at_the_edge():
+    crop = sheet(64, 64, falloff=10)
+    crop[:, 1:4] = 50
+    crop[58:60, :] = 90
+    cv2.ellipse(crop, (66, 20), (8, 12), 0, 0, 360, (60,), 3)
+    write(crop, "7", 20, 46, size=30)
+    found = isolate_glyph(crop)
+    assert len(found) == 1
+    x, y, w, h = found.boxes[0].tolist()
+    assert 14 <= x <= 26
+    assert x + w <= 50
+    assert y >= 12
+    assert y + h <= 54
+
+
+@pytest.mark.parametrize("photo", ["photo2002", "photo2003"])
+def test_every_cell_of_real_sudoku_photos_has_a_glyph(data: Path, photo: str):
+    page = cv2.imread(str(data / "sudoku_photos" / f"{photo}.jpg"), cv2.IMREAD_GRAYSCALE)
+    to_cells, _ = sudoku_truth(data / "sudoku_photos" / f"{photo}.txt")
+    points = np.array([centres(find_glyphs(page).boxes)], np.float32)
+    cells = np.floor(cv2.perspectiveTransform(points, to_cells)[0]).astype(int)
+    inside = [(row, column) for column, row in cells.tolist() if 0 <= row < 9 and 0 <= column < 9]
+    assert len(set(inside)) == 81
+    assert len(inside) <= 84

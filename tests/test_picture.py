@@ -1,0 +1,192 @@
+"""Picture files: what is whole is read upright, what is not is told in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawing import sheet, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_hwr.errors import PictureError
+from edge_hwr.picture import decode_picture, read_colour_picture, read_picture, write_picture
+from edge_hwr.picture_header import Header, picture_header
+
+SUFFIXES = [".png", ".jpg", ".webp", ".bmp", ".tiff", ".pgm"]
+
+
+def encoded(suffix: str, width: int = 120, height: int = 90, *options: int) -> bytes:
+    page = sheet(width, height)
+    write(page, "42", 20, 60)
+    done, data = cv2.imencode(suffix, page, options)
+    assert done
+    return data.tobytes()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises any size and holds next to nothing."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    shape = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", shape) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_pictures_of_every_format_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"page{suffix}"
+    path.write_bytes(encoded(suffix))
+    grey = read_picture(path)
+    assert (grey.shape, grey.dtype) == ((90, 120), np.uint8)
+    assert np.abs(grey.astype(int) - sheet(120, 90))[:20].mean() < 4
+    assert read_colour_picture(path).shape == (90, 120, 3)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@settings(max_examples=40, deadline=None)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_a_picture_cut_short_anywhere_is_refused(suffix: str, share: float) -> None:
+    data = encoded(suffix)
+    with pytest.raises(PictureError) as raised:
+        decode_picture(data[: int(share * len(data))], "cut")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".webp", (cv2.IMWRITE_WEBP_QUALITY, 50)),
+        (".webp", (cv2.IMWRITE_WEBP_QUALITY, 101)),
+        (".jpg", (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)),
+        (".pgm", (cv2.IMWRITE_PXM_BINARY, 0)),
+    ],
+)
+def test_variants_of_the_formats_are_measured(suffix: str, options: tuple[int, int]) -> None:
+    assert picture_header(encoded(suffix, 131, 77, *options)) == Header(131, 77, True)
+
+
+def test_a_jpeg_is_turned_upright(tmp_path: Path) -> None:
+    data = encoded(".jpg")
+    # Orientation 6: the camera was turned; the picture must be rotated by 90 degrees clockwise.
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    turned = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+    path = tmp_path / "turned.jpg"
+    path.write_bytes(turned)
+    np.testing.assert_array_equal(read_picture(path), cv2.rotate(decode_picture(data, ""), cv2.ROTATE_90_CLOCKWISE))
+
+
+def test_a_jpeg_cut_behind_its_thumbnail_is_refused() -> None:
+    thumbnail = encoded(".jpg", 16, 12)
+    data = encoded(".jpg", 300, 200)
+    application = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    whole = data[:2] + application + data[2:]
+    assert decode_picture(whole, "whole").shape == (200, 300)
+    with pytest.raises(PictureError, match="cut short"):
+        decode_picture(whole[: len(whole) // 2 + len(application) // 2], "cut")
+
+
+def test_a_file_of_16_bits_or_of_one_pixel() -> None:
+    done, data = cv2.imencode(".png", np.full((4, 5), 40_000, np.uint16))
+    assert done
+    assert decode_picture(data.tobytes(), "deep").dtype == np.uint8
+    assert decode_picture(encoded(".png", 1, 1), "tiny").shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"hello\n" * 100, "not a picture"),
+        (b"\xff\xd8\xff", "not a picture"),
+        (b"GIF89a" + bytes(50), "not a picture"),
+        (b"RIFF\x10\0\0\0WEBPnone" + bytes(30), "not a picture"),
+        (b"II*\0\x08\0\0\0\0\0" + bytes(30), "not a picture"),
+        (b"P5 12 ", "not a picture"),
+        (png_header(20_000, 20_000), "20000x20000 pixels are too many"),
+        (png_header(100, 100), "damaged"),
+        (png_header(0, 0), "damaged"),
+    ],
+)
+def test_what_is_no_picture_is_told(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "odd.png"
+    path.write_bytes(content)
+    with pytest.raises(PictureError, match=rf"odd\.png: .*{message}"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tiff"])
+def test_decoders_do_not_talk_to_the_terminal(suffix: str, capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(encoded(suffix, 640, 480))
+    for position in range(len(data) // 2, len(data) - 200, 97):
+        data[position] ^= 0x55
+    # What a decoder can make of a damaged file is up to it.
+    with contextlib.suppress(PictureError):
+        decode_picture(bytes(data), "damaged")
+    print("still there", file=sys.stderr)
+    assert capfd.readouterr() == ("", "still there\n")
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="No such file"):
+        read_picture(tmp_path / "nowhere.png")
+    with pytest.raises(PictureError, match="not a file"):
+        read_picture(tmp_path)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(PictureError, match="not a file"):
+        read_picture(tmp_path / "pipe.png")
+    huge = tmp_path / "huge.png"
+    huge.touch()
+    os.truncate(huge, 10**10)
+    with pytest.raises(PictureError, match="too large"):
+        read_picture(huge)
+
+
+def test_a_real_picture_of_400_megapixels_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "vast.jpg"
+    # Baseline JPEGs hold up to 65,535 pixels a side; the size alone is changed, so the rest of the file is real.
+    data = bytearray(encoded(".jpg", 640, 480))
+    start = data.find(b"\xff\xc0") + 5
+    data[start : start + 4] = struct.pack(">HH", 20_000, 20_000)
+    path.write_bytes(data)
+    program = (
+        "import resource, sys\n"
+        "from edge_hwr.picture import read_picture\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: read_picture(sys.argv[1])\n"
+        "except ValueError as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    message, kilobytes = done.stdout.splitlines()
+    assert "20000x20000 pixels are too many" in message
+    assert int(kilobytes) < 20_000
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
+    page = sheet(64, 48, grain=0)
+    write_picture(tmp_path / f"out{suffix}", page)
+    assert np.abs(read_picture(tmp_path / f"out{suffix}").astype(int) - page).max() <= 3
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    page = sheet(64, 48)
+    with pytest.raises(PictureError, match="cannot write pictures as"):
+        write_picture(tmp_path / "page.txt", page)
+    with pytest.raises(PictureError, match="No such file"):
+        write_picture(tmp_path / "no" / "page.png", page)
+    assert list(tmp_path.iterdir()) == []
