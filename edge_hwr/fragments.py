@@ -17,7 +17,12 @@ def join_fragments(components: NDArray[np.int32], height: float) -> NDArray[np.i
     height of the writing) and the two together are still of a glyph's size.
     """
     w, h = components[:, 2], components[:, 3]
-    alive = (h > 0) & (np.maximum(w, h) >= 0.12 * height) & (w <= _WIDEST * height) & (h <= _TALLEST * height)
+    alive = (
+        (components[:, 4] > 0)
+        & (np.maximum(w, h) >= 0.12 * height)
+        & (w <= _WIDEST * height)
+        & (h <= _TALLEST * height)
+    )
     group = np.full(len(components), -1, np.int32)
     indices = np.flatnonzero(alive)
     indices = indices[np.argsort(components[indices, 0], kind="stable")]

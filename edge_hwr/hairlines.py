@@ -6,6 +6,8 @@ ruling goes on. Only pages that have ruling are looked at.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,9 @@ _LEAST_PEN_CORE = 0.16
 
 
 def drop_crumbs(
-    mask: NDArray[np.uint8], labels: NDArray[np.int32], components: NDArray[np.int32], height: float
+    mask: NDArray[np.uint8], labels: NDArray[np.integer[Any]], components: NDArray[np.int32], height: float
 ) -> None:
-    """Empty the rows of components (N, 5: x, y, w, h, area) that are crumbs; emptied rows with labels are the ruling.
+    """Empty (area 0) the rows of components (N, 5: x, y, w, h, area) that are crumbs; the ruling's are so already.
 
     `labels` gives for each pixel of `mask` the row of its component, plus one; `height` is that of the writing.
     """
@@ -40,15 +42,15 @@ def drop_crumbs(
     thick_pen = writing.any() and np.median(share[writing]) >= _LEAST_PEN_CORE
     hairline = (share < _HAIRLINE_CORE) & thick_pen
     _drop_bars(labels, components, height, hairline)
-    components[hairline & touching] = 0
+    components[hairline & touching, 4] = 0
 
 
 def _drop_bars(
-    labels: NDArray[np.int32], components: NDArray[np.int32], height: float, hairline: NDArray[np.bool_]
+    labels: NDArray[np.integer[Any]], components: NDArray[np.int32], height: float, hairline: NDArray[np.bool_]
 ) -> None:
     """Empty the rows of upright bars with ink straight beyond both their ends; for a hairline, beyond one will do."""
     slender = np.where(hairline, 2.5, 5.0)
-    bars = (components[:, 3] > slender * components[:, 2]) & (components[:, 3] >= 0.4 * height)
+    bars = (components[:, 4] > 0) & (components[:, 3] > slender * components[:, 2]) & (components[:, 3] >= 0.4 * height)
     near, far = max(2, round(0.2 * height)), max(2, round(0.6 * height))
     for index in np.flatnonzero(bars):
         x, y, w, h, area = components[index].tolist()
@@ -57,4 +59,4 @@ def _drop_bars(
         close = bool(above[:near].any()) + bool(below[:near].any())
         thin = hairline[index] or area < 0.09 * height * h
         if close == 2 or (thin and (close == 1 or (above.any() and below.any()))):
-            components[index] = 0
+            components[index, 4] = 0

@@ -94,8 +94,9 @@ def _fixed_layout() -> Layout:
     labels = (reduced < 140) * (np.arange(320, dtype=np.int32) // 38 + 1)  # the cut at 38 gives some ink to others
     paper = reduce_by(drawing, 16)
     owner = np.arange(-1, 9, dtype=np.int32)
+    extents = np.tile(np.array([[0, 0, 320, 80]], np.int32), (9, 1))
     ink = Ink(np.zeros_like(reduced), paper, 2)
-    return Layout(drawing, ink, labels.astype(np.int32), owner, boxes, np.zeros(8, np.int32))
+    return Layout(drawing, ink, labels.astype(np.int32), owner, extents, boxes, np.zeros(8, np.int32))
 
 
 def _place(found: Layout, parameters: GlyphPreprocessing) -> Batch:
@@ -154,14 +155,15 @@ _RIM_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
 
 
 def _crowded(found: Layout) -> NDArray[np.bool_]:
-    """Which glyphs have ink of others within their crop: there, and only there, the crop must be masked."""
-    step = found.ink.reduction
-    rows, columns = found.labels.shape
-    crowded = np.zeros(len(found), np.bool_)
-    for index, (x, y, w, h) in enumerate((found.boxes // step).tolist()):
-        view = found.labels[max(y - 1, 0) : min(y + h + 1, rows), max(x - 1, 0) : min(x + w + 1, columns)]
-        crowded[index] = bool((found.owner[view] != index)[view > 0].any())
-    return crowded
+    """Which glyphs may have ink of others within their crop: only there must the crop be masked."""
+    glyphs = found.boxes // found.ink.reduction
+    own = found.owner[1:]
+    low, high = glyphs[:, :2] - 1, glyphs[:, :2] + glyphs[:, 2:] + 1
+    other_low, other_high = found.extents[:, :2], found.extents[:, :2] + found.extents[:, 2:]
+    meets = (other_low[:, 0] < high[:, :1]) & (other_high[:, 0] > low[:, :1])
+    meets &= (other_low[:, 1] < high[:, 1:]) & (other_high[:, 1] > low[:, 1:])
+    meets &= own != np.arange(len(glyphs))[:, np.newaxis]
+    return np.asarray(meets.any(axis=1), np.bool_)
 
 
 def _stretch(canvas: Batch, dead_zone: int) -> None:

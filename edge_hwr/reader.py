@@ -87,8 +87,8 @@ def _line(glyphs: list[Glyph]) -> Line:
     top = min(glyph.box.y for glyph in glyphs)
     right = max(glyph.box.x + glyph.box.w for glyph in glyphs)
     bottom = max(glyph.box.y + glyph.box.h for glyph in glyphs)
-    gaps = [after.box.x - before.box.x - before.box.w for before, after in pairwise(glyphs)]
     height = sorted(glyph.box.h for glyph in glyphs)[len(glyphs) // 2]
+    gaps = [_gap(before.box, after.box, height) for before, after in pairwise(glyphs)]
     usual = sorted(gaps)[len(gaps) // 4] if len(gaps) > 1 else 0
     blank = max(_WORD_GAP * height, _WIDER_THAN_USUAL * usual)
     text = REJECTED if glyphs[0].rejected else glyphs[0].text
@@ -96,3 +96,10 @@ def _line(glyphs: list[Glyph]) -> Line:
         text += (" " if gap > blank else "") + (REJECTED if glyph.rejected else glyph.text)
     confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
     return Line(text, confidence, Box(left, top, right - left, bottom - top), tuple(glyphs))
+
+
+def _gap(before: Box, after: Box, height: int) -> float:
+    """Bare paper between two glyphs, a narrow one (1, i, a comma) taken to be as wide as others of its height."""
+    least = height / 2
+    spare = max(least - before.w, 0) / 2 + max(least - after.w, 0) / 2
+    return after.x - before.x - before.w - spare

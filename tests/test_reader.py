@@ -1,0 +1,98 @@
+"""The whole path, with the model that ships: from a frame to text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawing import sheet, sudoku_truth, write
+
+from edge_hwr.errors import PictureError
+from edge_hwr.metrics import edit_distance
+from edge_hwr.picture import read_picture
+from edge_hwr.reader import Reader
+from edge_hwr.reading import REJECTED
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader("digits")
+
+
+def test_digits_on_a_sheet_become_lines_of_text(reader: Reader):
+    page = sheet()
+    write(page, "31415", 60, 120)
+    write(page, "926  535", 60, 240)
+    reading = reader.read(page)
+    assert reading.text == "31415\n926 535"
+    assert (reading.width, reading.height, reading.model) == (640, 480, "digits")
+    assert all(glyph.confidence > 0.8 for glyph in reading.glyphs)
+    assert set(reading.ms) == {"layout", "preprocess", "invoke", "decode", "total"}
+    assert reading.ms["total"] == pytest.approx(sum(v for k, v in reading.ms.items() if k != "total"), abs=0.01)
+
+
+def test_boxes_of_lines_enclose_their_glyphs(reader: Reader):
+    page = sheet()
+    write(page, "8042", 60, 120)
+    (line,) = reader.read(page).lines
+    assert line.box.x == min(glyph.box.x for glyph in line.glyphs)
+    assert line.box.x + line.box.w == max(glyph.box.x + glyph.box.w for glyph in line.glyphs)
+    assert [glyph.text for glyph in line.glyphs] == list("8042")
+
+
+def test_digits_in_boxes_are_no_words(reader: Reader):
+    page = sheet()
+    write(page, "70361", 60, 120, pitch=100)
+    assert reader.read(page).text == "70361"
+
+
+def test_what_is_no_digit_is_marked_and_lines_of_it_are_left_out(reader: Reader):
+    page = sheet()
+    write(page, "123", 60, 120, size=60, pitch=80)
+    write(page, "#", 300, 120, size=60)
+    for k in range(5):
+        cv2.circle(page, (80 + 60 * k, 300), 24, (70,), -1)
+    reading = reader.read(page)
+    assert reading.text == f"123{REJECTED}"
+    assert reading.glyphs[-1].rejected
+    assert reading.glyphs[-1].to_json()["rejected"] is True
+
+
+def test_blank_frames_read_as_nothing(reader: Reader):
+    for level in (0, 128, 255):
+        assert reader.read(np.full((480, 640), level, np.uint8)).text == ""
+
+
+@pytest.mark.parametrize("frame", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), np.zeros((0, 4), np.uint8)])
+def test_a_frame_that_is_no_grey_picture_is_refused(reader: Reader, frame: np.ndarray):
+    with pytest.raises(PictureError, match="uint8 of shape"):
+        reader.read(frame)
+
+
+def test_samples_are_read(reader: Reader):
+    rows = (SAMPLES / "labels.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    truth = {name: text.replace("\\n", "").replace(" ", "") for name, text in (row.split("\t") for row in rows)}
+    wrong = 0
+    for name, text in truth.items():
+        reading = reader.read(read_picture(SAMPLES / name))
+        read = "".join(glyph.text for glyph in reading.glyphs if not glyph.rejected)
+        wrong += edit_distance(read, text)
+    assert len(truth) >= 4
+    assert wrong <= 0.03 * sum(map(len, truth.values()))
+
+
+@pytest.mark.parametrize("photo", ["photo2002", "photo2003"])
+def test_real_sudoku_photos_are_read(reader: Reader, data: Path, photo: str):
+    to_cells, truth = sudoku_truth(data / "sudoku_photos" / f"{photo}.txt")
+    reading = reader.read(read_picture(data / "sudoku_photos" / f"{photo}.jpg"))
+    right = set()
+    for glyph in reading.glyphs:
+        centre = np.array([[[glyph.box.x + glyph.box.w / 2, glyph.box.y + glyph.box.h / 2]]], np.float32)
+        column, row = np.floor(cv2.perspectiveTransform(centre, to_cells)[0, 0]).astype(int).tolist()
+        if 0 <= row < 9 and 0 <= column < 9 and truth[row][column] == glyph.text:
+            right.add((row, column))
+    assert len(right) >= 0.95 * 81
