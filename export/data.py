@@ -1,0 +1,86 @@
+"""Which of the user's files feed the sources that a recipe asks for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_hwr.errors import DatasetError
+
+from .fonts import SUFFIXES
+from .junk import Junk
+from .recipe import DataRecipe, Recipe
+from .sources import JUNK, Fonts, LabelledPictures, Mnist, Source, Unipen
+from .strokes import load_strokes
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSource:
+    """A source and how the recipe wants it drawn."""
+
+    source: Source
+    wanted: DataRecipe
+
+
+def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource], list[Path]]:
+    """The sources of a recipe among the user's files, and those files, for the record.
+
+    `data` are files, dataset folders, folders of fonts, or folders that hold `mnist/mnist.npz`,
+    `unipen/chars_strokes.npz` and `fonts/`. MNIST is downloaded where it is missing; other sources are left out with
+    a warning. Datasets (`labels.tsv`) are used by recipes that name the source `dataset`, or by all when given.
+    """
+    for path in data:
+        if not path.exists():
+            raise DatasetError(f"{path}: no such file or folder (given with --data)")
+    strokes_path = _find(data, "unipen/chars_strokes.npz", "*_strokes.npz")
+    mnist_path = _find(data, "mnist/mnist.npz", "mnist*.npz")
+    found: list[DrawnSource] = []
+    files: list[Path] = []
+    for wanted in recipe.data:
+        source: Source | None = None
+        if wanted.source == "mnist":
+            source = Mnist.load(mnist_path, recipe.charset)
+            files += [mnist_path] if mnist_path else []
+        elif wanted.source == "unipen" and strokes_path:
+            source = Unipen.load(strokes_path, recipe.charset)
+            files.append(strokes_path)
+        elif wanted.source == "fonts" and (fonts := _fonts(data)):
+            source = Fonts.load(fonts, recipe.charset)
+            files += fonts
+        elif wanted.source == "junk":
+            strokes = load_strokes(strokes_path) if strokes_path else None
+            source = Junk.load(wanted.samples, strokes, wanted.letters, recipe.charset)
+        if source is not None:
+            found.append(DrawnSource(source, wanted))
+        elif wanted.source != "dataset":
+            log.warning("no %s among the data (--data): training without", wanted.source)
+    as_given = next((w for w in recipe.data if w.source == "dataset"), DataRecipe("dataset", clean=1))
+    for path in filter(_is_dataset, data):
+        found.append(DrawnSource(LabelledPictures.load(path, recipe.charset), as_given))
+        files.append(path)
+    if not any((drawn.source.labels != JUNK).any() for drawn in found):
+        raise DatasetError("nothing to learn from: give datasets, MNIST, UNIPEN strokes or fonts with --data")
+    return found, list(dict.fromkeys(files))
+
+
+def _find(data: Sequence[Path], inside: str, pattern: str) -> Path | None:
+    for path in data:
+        if path.is_file() and path.match(pattern):
+            return path
+        for candidate in (path / inside, path / Path(inside).name):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def _fonts(data: Sequence[Path]) -> list[Path]:
+    folders = [path for path in data if path.is_dir() and not _is_dataset(path)]
+    return sorted({file for folder in folders for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES})
+
+
+def _is_dataset(path: Path) -> bool:
+    return (path / "labels.tsv").is_file() if path.is_dir() else path.suffix == ".zip" or "idx3" in path.name

@@ -1,0 +1,90 @@
+"""From a Keras model to TFLite flatbuffers: float32, float16, dynamic-range, and full-integer int8.
+
+The int8 model takes uint8 pictures as the preprocessing makes them (scale 1/255, zero point 0: the device feeds its
+bytes as they are), gives int8 logits, has per-channel weights and no float operation anywhere. The batch size stays
+free in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_hwr.errors import TrainingError
+
+from .pool import Pool
+from .silence import silenced
+
+Precision = Literal["float32", "float16", "dynamic", "int8"]
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+Glyphs = npt.NDArray[np.uint8]
+
+
+def convert(model: Any, precision: Precision, calibration: Glyphs) -> bytes:
+    """The flatbuffer of a Keras model that takes (N, height, width, 1) in 0..1.
+
+    `calibration` (uint8 (N, height, width)) shows int8 the range of every activation; the others ignore it.
+    """
+    with silenced():
+        import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        converter.representative_dataset = lambda: _one_by_one(calibration)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.int8
+    with silenced():
+        return bytes(converter.convert())
+
+
+def choose_calibration(pool: Pool, count: int, seed: int) -> Glyphs:
+    """About `count` training glyphs, as many of each label (junk is one) and group as there are, in random order.
+
+    Stratified, since a class that calibration has not seen is the one whose activations are clipped. The result spans
+    exactly 0 to 255, without which the scale of the input would not be 1/255.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(np.flatnonzero(~pool.validation))
+    strata = np.stack([pool.labels[rows].astype(np.int64), pool.group[rows].astype(np.int64)], axis=1)
+    chosen = rows[stratify(strata, count)]
+    glyphs: Glyphs = pool.glyphs[chosen].copy()
+    # A corner is bare in every glyph, so that these two values there are all but invisible to the network.
+    glyphs[0, 0, 0], glyphs[0, 0, -1] = 0, 255
+    return glyphs
+
+
+def stratify(strata: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.intp]:
+    """The first rows of each stratum (equal rows of (N, K)) in turn, `count` of them or all there are."""
+    _, stratum = np.unique(strata, axis=0, return_inverse=True)
+    order = np.argsort(stratum, kind="stable")
+    starts = np.searchsorted(stratum[order], stratum[order])
+    turn = np.empty(len(order), np.intp)
+    turn[order] = np.arange(len(order)) - starts
+    return np.argsort(turn, kind="stable")[:count]
+
+
+def load_keras(path: Path) -> Any:
+    """The Keras model in a file, to be converted or measured, not trained on."""
+    with silenced():
+        import keras
+
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"{path}: not a model that Keras can load ({str(error).splitlines()[0]})") from error
+
+
+def _one_by_one(glyphs: Glyphs) -> Iterator[list[npt.NDArray[np.float32]]]:
+    for glyph in glyphs:
+        yield [glyph[np.newaxis, ..., np.newaxis].astype(np.float32) / 255]

@@ -1,0 +1,251 @@
+"""A recipe says everything that makes a model: characters, network, data, training, augmentation, export.
+
+Recipes are TOML files. Those in `export/recipes/` ship and are found by name; anyone's own is found by its path. A key
+that is unknown or a value that cannot be meant is an error that names the key and the file, never a silent default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from edge_hwr.errors import RecipeError
+
+SHIPPED = Path(__file__).with_name("recipes")
+
+Backbone = Literal["plain", "separable", "residual", "vgg"]
+SourceKind = Literal["mnist", "unipen", "fonts", "dataset", "junk"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecipe:
+    """A backbone and the channels of its convolutions, stage by stage; each stage but the last halves the picture."""
+
+    backbone: Backbone
+    stages: tuple[tuple[int, ...], ...]
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(0 < len(self.stages) <= 4, "stages", "1 to 4 stages (28 pixels can be halved no more often)")
+        _require(all(self.stages), "stages", "at least one convolution in every stage")
+        _require(all(0 < c <= 1024 for stage in self.stages for c in stage), "stages", "channels from 1 to 1024")
+        _require(0 <= self.dropout < 1, "dropout", "0 <= dropout < 1")
+
+
+@dataclass(frozen=True, slots=True)
+class DataRecipe:
+    """One source of glyphs and how often each of its samples is drawn.
+
+    `clean` counts plain drawings of every training sample, `camera` counts drawings on paper as a camera sees them.
+    Validation samples are drawn once each way, or oftener where there are few. `samples` is the size of sources that
+    have none of their own (junk); `letters` are characters outside of the charset to be rejected rather than read.
+    """
+
+    source: SourceKind
+    clean: int = 0
+    camera: int = 0
+    samples: int = 0
+    letters: str = ""
+
+    def __post_init__(self) -> None:
+        _require(self.clean >= 0, "clean", "0 or more")
+        _require(self.camera >= 0, "camera", "0 or more")
+        _require(self.clean + self.camera > 0, "camera", "at least one drawing per sample (clean or camera)")
+        _require(self.samples >= 0, "samples", "0 or more")
+        if self.source == "junk":
+            _require(self.samples > 0, "samples", "1 or more for junk")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecipe:
+    """Length and pace: `minutes` of wall time when not 0, else `epochs`; the learning rate follows a cosine over it."""
+
+    epochs: int = 30
+    minutes: float = 0.0
+    batch: int = 256
+    learning_rate: float = 3e-3
+    warmup: float = 0.03
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.05
+    average: float = 0.999
+
+    def __post_init__(self) -> None:
+        _require(self.epochs > 0, "epochs", "1 or more")
+        _require(self.minutes >= 0, "minutes", "0 or more")
+        _require(1 <= self.batch <= 8192, "batch", "1 to 8192")
+        _require(self.learning_rate > 0, "learning_rate", "more than 0")
+        _require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
+        _require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
+        _require(0 <= self.label_smoothing < 1, "label_smoothing", "0 <= label_smoothing < 1")
+        _require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationRecipe:
+    """Largest changes made to a glyph afresh in every epoch, in degrees, shares and pixels; `*_share` of glyphs."""
+
+    rotation: float = 12.0
+    scale: float = 0.15
+    shear: float = 0.2
+    shift: float = 2.0
+    elastic: float = 1.2
+    thicken_share: float = 0.15
+    thin_share: float = 0.15
+    blur_share: float = 0.15
+    contrast: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("rotation", "shear", "shift", "elastic"):
+            _require(getattr(self, name) >= 0, name, "0 or more")
+        for name in ("scale", "contrast", "thicken_share", "thin_share", "blur_share"):
+            _require(0 <= getattr(self, name) < 1, name, f"0 <= {name} < 1")
+        shares = self.thicken_share + self.thin_share
+        _require(shares <= 1, "thin_share", "thicken_share and thin_share together at most 1")
+
+
+@dataclass(frozen=True, slots=True)
+class DistillationRecipe:
+    """Learn from trained teachers too: run folders, by path or by the name of one beside this run's; none by default.
+
+    `weight` is the teachers' share of the targets, the rest is the labels'; `temperature` softens what they say.
+    """
+
+    teachers: tuple[str, ...] = ()
+    weight: float = 0.7
+    temperature: float = 1.5
+
+    def __post_init__(self) -> None:
+        _require(len(set(self.teachers)) == len(self.teachers), "teachers", "each teacher once")
+        _require(0 < self.weight <= 1, "weight", "0 < weight <= 1")
+        _require(self.temperature > 0, "temperature", "more than 0")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRecipe:
+    """`max_drop` in points of accuracy lost against float; `calibration` samples for quantization."""
+
+    max_drop: float = 0.1
+    calibration: int = 500
+    keep_right: float = 0.99
+
+    def __post_init__(self) -> None:
+        _require(self.max_drop >= 0, "max_drop", "0 or more (points of accuracy)")
+        _require(self.calibration > 0, "calibration", "1 or more samples")
+        _require(0 < self.keep_right <= 1, "keep_right", "0 < keep_right <= 1 (share of right glyphs not rejected)")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that makes a model; two equal recipes on the same data make the same training."""
+
+    name: str
+    charset: str
+    network: NetworkRecipe
+    data: tuple[DataRecipe, ...]
+    task: Literal["glyph"] = "glyph"
+    seed: int = 1
+    training: TrainingRecipe = field(default_factory=TrainingRecipe)
+    augmentation: AugmentationRecipe = field(default_factory=AugmentationRecipe)
+    distillation: DistillationRecipe = field(default_factory=DistillationRecipe)
+    export: ExportRecipe = field(default_factory=ExportRecipe)
+
+    def __post_init__(self) -> None:
+        _require(len(self.charset) >= 2, "charset", "two characters or more")
+        _require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
+        _require(len(self.data) > 0, "data", "at least one source")
+        _require(self.seed >= 0, "seed", "0 or more")
+        for entry in self.data:
+            both = sorted(set(entry.letters) & set(self.charset))
+            _require(not both, "data.letters", f"no characters of the charset (found {''.join(both)!r})")
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """The recipe that ships under this name, or the one in the file at this path; RecipeError for anything amiss."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml" and path.name == str(name_or_path):
+        path = SHIPPED / f"{name_or_path}.toml"
+        if not path.is_file():
+            raise RecipeError(
+                f"no recipe is called {str(name_or_path)!r}: shipped are {', '.join(shipped_recipes())}; "
+                "give the path of a .toml file for one of your own"
+            )
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"cannot read recipe {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {path} is not valid TOML: {error}") from error
+    table.setdefault("name", path.stem)
+    return recipe_from_json(table, where=str(path))
+
+
+def recipe_from_json(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    """The recipe in a parsed TOML or JSON table; `where` names its file in errors."""
+    recipe = _convert(Recipe, table, "", where)
+    assert isinstance(recipe, Recipe)
+    return recipe
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that ship, sorted."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+class _ValueRefusedError(ValueError):
+    """A value outside of what its key allows; `_convert` adds where it stands."""
+
+    def __init__(self, key: str, wanted: str) -> None:
+        super().__init__(f"{key}: wanted {wanted}")
+
+
+def _require(condition: bool, key: str, wanted: str) -> None:
+    if not condition:
+        raise _ValueRefusedError(key, wanted)
+
+
+def _convert(kind: Any, value: Any, key: str, where: str) -> Any:
+    """`value` as `kind` (a dataclass, tuple, Literal or plain type), recursively."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _convert_table(kind, value, key, where)
+    origin = get_origin(kind)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_convert(get_args(kind)[0], item, f"{key}[{i}]", where) for i, item in enumerate(value))
+    if origin is Literal:
+        if value in get_args(kind):
+            return value
+        raise RecipeError(f"{where}: {key} = {value!r}: wanted one of {', '.join(map(repr, get_args(kind)))}")
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if origin is None and isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool):
+        return value
+    wanted = "a list" if origin is tuple else kind.__name__
+    raise RecipeError(f"{where}: {key} = {value!r}: wanted {wanted}")
+
+
+def _convert_table(kind: Any, value: Any, key: str, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise RecipeError(f"{where}: {key or 'recipe'} = {value!r}: wanted a table")
+    hints = get_type_hints(kind)
+    prefix = f"{key}." if key else ""
+    unknown = sorted(set(value) - set(hints))
+    if unknown:
+        raise RecipeError(f"{where}: unknown key {prefix}{unknown[0]}; known here: {', '.join(hints)}")
+    missing = [
+        f.name
+        for f in dataclasses.fields(kind)
+        if f.name not in value and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise RecipeError(f"{where}: key {prefix}{missing[0]} is missing")
+    converted = {name: _convert(hints[name], item, f"{prefix}{name}", where) for name, item in value.items()}
+    try:
+        return kind(**converted)
+    except _ValueRefusedError as error:
+        raise RecipeError(f"{where}: {prefix}{error}") from error

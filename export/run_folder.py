@@ -1,0 +1,198 @@
+"""A run folder records a training: recipe, data, versions, log, checkpoints, and the best model so far.
+
+    run.json      recipe, versions, data with sizes and sha256, digest of the preprocessing
+    pool.npz      the glyphs, drawn once
+    log.jsonl     one object per epoch
+    best.keras    the best model so far (averaged weights), replaced whole
+    best.json     its epoch and validation figures
+    teachers.npz  what the teachers say of the pool, with distillation; teachers.json: their weights and accuracy
+    checkpoint-N/ everything needed to go on after epoch N
+    export-*      what was measured when a bundle of that name was exported, and its noise by tensor
+
+Each file is written beside its final name and renamed, so an interrupted training leaves nothing half written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_hwr.errors import TrainingError
+from edge_hwr.files import write_atomically
+from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
+
+from .recipe import Recipe, recipe_from_json
+
+_LIBRARIES = ("edge-hwr", "tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "ai-edge-litert")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """An existing run folder."""
+
+    path: Path
+    recipe: Recipe
+    preprocessing: GlyphPreprocessing
+    record: dict[str, Any]
+
+    @property
+    def pool(self) -> Path:
+        return self.path / "pool.npz"
+
+    @property
+    def best_model(self) -> Path:
+        return self.path / "best.keras"
+
+    def best(self) -> dict[str, Any] | None:
+        """Epoch and validation figures of the best model so far."""
+        path = self.path / "best.json"
+        return _read_json(path) if path.is_file() else None
+
+    def save_best(self, save: Callable[[Path], None], figures: dict[str, Any]) -> None:
+        """Replace the best model by what `save` writes to the path that it is given."""
+        with _reporting(self.path):
+            temporary = self.path / "best.part.keras"
+            save(temporary)
+            os.replace(temporary, self.best_model)
+            _write_json(self.path / "best.json", figures)
+
+    def save_json(self, name: str, value: dict[str, Any]) -> None:
+        """Write a JSON object to a file of this name."""
+        with _reporting(self.path):
+            _write_json(self.path / name, value)
+
+    def save_arrays(self, name: str, **arrays: npt.NDArray[Any]) -> None:
+        """Write an npz file of this name."""
+        packed = io.BytesIO()
+        np.savez(packed, allow_pickle=False, **arrays)
+        self.save_file(name, packed.getvalue())
+
+    def save_file(self, name: str, content: bytes) -> None:
+        """Write a file of this name."""
+        with _reporting(self.path):
+            write_atomically(self.path / name, content)
+
+    def save_checkpoint(self, epoch: int, save: Callable[[Path], None], state: dict[str, Any]) -> None:
+        """Keep what `save` writes into the folder that it is given, and drop older checkpoints."""
+        with _reporting(self.path):
+            temporary = self.path / "checkpoint.part"
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            save(temporary)
+            _write_json(temporary / "state.json", state)
+            os.replace(temporary, self.path / f"checkpoint-{epoch}")
+        for number, folder in self._checkpoints():
+            if number < epoch:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def checkpoint(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest checkpoint's folder and state."""
+        checkpoints = self._checkpoints()
+        if not checkpoints:
+            return None
+        folder = max(checkpoints)[1]
+        return folder, _read_json(folder / "state.json")
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Append one line to log.jsonl."""
+        with _reporting(self.path), (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def _checkpoints(self) -> list[tuple[int, Path]]:
+        found = [(folder.name.removeprefix("checkpoint-"), folder) for folder in self.path.glob("checkpoint-*")]
+        return [(int(number), folder) for number, folder in found if number.isdecimal()]
+
+
+def start_run(path: Path, recipe: Recipe, preprocessing: GlyphPreprocessing, data: Sequence[Path]) -> RunFolder:
+    """Make a run folder, or open the one that is there if it is of the same recipe, data and preprocessing."""
+    record = {
+        "recipe": recipe.to_json(),
+        "preprocessing": preprocessing.to_json(),
+        "preprocessing_digest": preprocessing_digest(preprocessing),
+        "data": [_describe(file) for file in data],
+        "versions": _versions(),
+    }
+    if (path / "run.json").is_file():
+        run = open_run(path)
+        new = json.loads(json.dumps(record))
+        changed = [key for key in ("recipe", "data", "preprocessing_digest") if run.record[key] != new[key]]
+        if changed:
+            raise TrainingError(
+                f"{path}: a run with another {changed[0].replace('_', ' ')}: choose another --out folder"
+            )
+        return run
+    with _reporting(path):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise TrainingError(f"{path}: exists and is no run folder: choose another --out folder")
+        path.mkdir(parents=True, exist_ok=True)
+        _write_json(path / "run.json", record)
+    return open_run(path)
+
+
+def open_run(path: Path) -> RunFolder:
+    """Open an existing run folder."""
+    if not (path / "run.json").is_file():
+        raise TrainingError(f"{path}: no run folder (made by `edge-hwr train`): there is no run.json in it")
+    record = _read_json(path / "run.json")
+    try:
+        recipe = recipe_from_json(record["recipe"], where=str(path / "run.json"))
+        return RunFolder(path, recipe, GlyphPreprocessing.from_json(record["preprocessing"]), record)
+    except KeyError as error:
+        raise TrainingError(f"{path / 'run.json'}: {error} is missing; start over in another folder") from error
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    """Name, size and sha256 of a file, or of a folder's files together; no paths, which mean nothing elsewhere."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    digest, size = hashlib.sha256(), 0
+    for file in files:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        size += file.stat().st_size
+    return {"name": path.name, "bytes": size, "sha256": digest.hexdigest()}
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in _LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+@contextlib.contextmanager
+def _reporting(path: Path) -> Iterator[None]:
+    """Turn a full disk, a missing right and the like into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(f"cannot write to {path}: {error.strerror or error}") from error
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(value, dict):
+        raise TrainingError(f"{path}: not a JSON object")
+    return value

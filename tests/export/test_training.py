@@ -1,0 +1,219 @@
+"""Training by the command line's own path: a tiny network, stopped, continued, misled and taught."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from edge_hwr.errors import EdgeHwrError, RecipeError, TrainingError
+from edge_hwr.export.batches import Targets
+from edge_hwr.export.commands import train
+from edge_hwr.export.networks import BACKBONES, build_network
+from edge_hwr.export.recipe import DistillationRecipe, NetworkRecipe
+from edge_hwr.export.run_folder import open_run
+from edge_hwr.export.teachers import fit_ensemble
+
+
+def run_train(recipe: Path, dataset: Path, out: Path, *more: str) -> None:
+    arguments = [str(recipe), "--data", str(dataset), "--out", str(out), "--workers", "1", *more]
+    train.main(arguments, standalone_mode=False)
+
+
+def variant(recipe: Path, folder: Path, *changes: tuple[str, str]) -> Path:
+    text = recipe.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "variant.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_tiny_network_learns_and_records_all(trained: Path) -> None:
+    run = open_run(trained)
+    best = run.best()
+    assert best is not None
+    assert best["accuracy"]["drawn"] > 90
+    assert best["accuracy"]["junk confidence"] < 90
+    assert run.record["data"][0]["name"] == "drawn"
+    assert len(run.record["data"][0]["sha256"]) == 64
+    assert "keras" in run.record["versions"]
+    epochs = [json.loads(line)["epoch"] for line in (trained / "log.jsonl").read_text().splitlines()]
+    assert epochs == [1, 2, 3, 4]
+    assert not list(trained.glob("*.part*"))
+
+
+def test_a_finished_run_is_not_trained_on(trained: Path, recipe: Path, dataset: Path) -> None:
+    before = (trained / "best.keras").stat().st_mtime_ns
+    run_train(recipe, dataset, trained)
+    assert (trained / "best.keras").stat().st_mtime_ns == before
+
+
+def test_a_killed_training_goes_on_where_it_was(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    longer = variant(recipe, tmp_path, ("epochs = 4", "epochs = 15"))
+    out = tmp_path / "run"
+    command = "from edge_hwr.cli import main; main()"
+    arguments = ["train", str(longer), "--data", str(dataset), "--out", str(out), "--workers", "1"]
+    process = subprocess.Popen([sys.executable, "-c", command, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process, process.stdout:
+        for line in process.stdout:
+            if line.startswith("epoch   2"):
+                process.send_signal(signal.SIGKILL)
+                break
+    checkpoint = open_run(out).checkpoint()
+    assert checkpoint is not None
+    reached = checkpoint[1]["epoch"]
+    assert 2 <= reached < 15
+
+    run_train(longer, dataset, out)
+    epochs = [json.loads(line)["epoch"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert epochs[-1] == 15
+    assert epochs[epochs.index(reached) + 1 :] == list(range(reached + 1, 16)), "and none is trained twice"
+
+
+def test_the_best_on_disk_is_never_replaced_by_a_worse_one(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path
+) -> None:
+    """Killed between the best model and the checkpoint of its epoch: the checkpoint knows nothing of the best."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("run.json", "pool.npz"):
+        (run / name).write_bytes((trained / name).read_bytes())
+    (run / "best.keras").write_bytes(b"the best that there ever was")
+    (run / "best.json").write_text('{"epoch": 3, "accuracy": {"drawn": 100.5}}')
+    run_train(recipe, dataset, run)
+    assert (run / "best.keras").read_bytes() == b"the best that there ever was"
+    assert open_run(run).checkpoint() is not None
+
+
+def test_minutes_end_a_training(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    run_train(recipe, dataset, tmp_path / "run", "--minutes", "0.03")
+    entries = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert 1.8 <= entries[-1]["elapsed_s"] < 20
+    assert open_run(tmp_path / "run").best() is not None
+
+
+def test_another_recipe_or_a_foreign_folder_is_refused(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path
+) -> None:
+    with pytest.raises(TrainingError, match="another recipe"):
+        run_train(recipe, dataset, trained, "--seed", "99")
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(TrainingError, match="no run folder"):
+        run_train(recipe, dataset, tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_best(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    wild = variant(recipe, tmp_path, ("learning_rate = 1e-2", "learning_rate = 1e30"))
+    with pytest.raises(TrainingError, match="lower learning_rate"):
+        run_train(wild, dataset, tmp_path / "run")
+    assert not (tmp_path / "run" / "best.keras").exists()
+
+
+def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    huge = variant(recipe, tmp_path, ("batch = 32", "batch = 8000"))
+    with pytest.raises(TrainingError, match="one batch"):
+        run_train(huge, dataset, tmp_path / "run")
+
+
+def test_an_unknown_key_is_refused_before_anything_is_made(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    odd = variant(recipe, tmp_path, ("epochs = 4", "epoch = 4"))
+    with pytest.raises(RecipeError, match=r"training\.epoch"):
+        run_train(odd, dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("damage", ["state.json", "weights.npz"])
+def test_a_damaged_checkpoint_says_what_to_do(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path, damage: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("run.json", "pool.npz"):
+        (run / name).write_bytes((trained / name).read_bytes())
+    (checkpoint,) = trained.glob("checkpoint-*")
+    copy = run / checkpoint.name
+    copy.mkdir()
+    for file in checkpoint.iterdir():
+        content = file.read_bytes()
+        (copy / file.name).write_bytes(content[: len(content) // 2] if file.name == damage else content)
+    with pytest.raises(EdgeHwrError, match=r"delete|cannot be read"):
+        run_train(recipe, dataset, run)
+
+
+@pytest.mark.parametrize("backbone", sorted(BACKBONES))
+def test_every_backbone_gives_logits(backbone: str) -> None:
+    recipe = NetworkRecipe(backbone, ((4, 4), (8, 8), (8,)), dropout=0.1)  # type: ignore[arg-type]
+    model = build_network(recipe, height=28, width=28, classes=5)
+    logits = np.asarray(model(np.zeros((2, 28, 28, 1), np.float32)))
+    assert logits.shape == (2, 5)
+    assert np.isfinite(logits).all()
+    assert not any(isinstance(layer, keras.layers.Softmax) for layer in model.layers)
+
+
+def test_a_student_learns_from_teachers(tmp_path: Path, trained: Path, recipe: Path, dataset: Path) -> None:
+    student = variant(
+        recipe,
+        tmp_path,
+        ("seed = 3", "seed = 4"),
+        ("[training]\nepochs = 4", f'[distillation]\nteachers = ["{trained}", "other"]\n\n[training]\nepochs = 2'),
+    )
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("run.json", "best.keras"):
+        (other / name).write_bytes((trained / name).read_bytes())
+    run_train(student, dataset, tmp_path / "run")
+    report = json.loads((tmp_path / "run" / "teachers.json").read_text())
+    assert report["weights"] == {str(trained): 0.5, "other": 0.5}
+    assert report["accuracy"]["ensemble"]["drawn"] > 0.9
+    with np.load(tmp_path / "run" / "teachers.npz") as packed:
+        assert packed["logits"].dtype == np.float16
+        assert len(packed["logits"]) == len(np.load(tmp_path / "run" / "pool.npz")["labels"])
+    assert open_run(tmp_path / "run").best() is not None
+
+    (tmp_path / "run" / "teachers.npz").write_bytes(b"cut short")
+    with pytest.raises(TrainingError, match="ask the teachers again"):
+        run_train(student, dataset, tmp_path / "run")
+
+
+def test_a_teacher_that_is_none_is_refused(tmp_path: Path, trained: Path, recipe: Path, dataset: Path) -> None:
+    table = '[distillation]\nteachers = ["nobody"]\n\n[training]\n'
+    with pytest.raises(TrainingError, match="nobody"):
+        run_train(variant(recipe, tmp_path, ("[training]\n", table)), dataset, tmp_path / "run")
+    table = table.replace("nobody", str(trained))
+    other = variant(recipe, tmp_path, ("[training]\n", table), ('charset = "0127"', 'charset = "01278"'))
+    with pytest.raises(TrainingError, match="charset"):
+        run_train(other, dataset, tmp_path / "other")
+
+
+def test_an_ensemble_trusts_the_better_member_more() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(4, size=600).astype(np.int16)
+    truth = 4 * np.eye(4, dtype=np.float32)[labels]
+    good, poor = (truth + rng.normal(0, noise, truth.shape).astype(np.float32) for noise in (2, 6))
+    ensemble = fit_ensemble([good, poor], labels)
+    assert ensemble.weights[0] > 0.6
+    assert sum(ensemble.weights) == pytest.approx(1, abs=1e-3)
+
+    def right(logits: np.ndarray) -> float:
+        return float((logits.argmax(axis=1) == labels).mean())
+
+    assert right(ensemble.combine([good, poor])) >= right(good) - 0.005
+
+
+def test_targets_mix_labels_and_teachers() -> None:
+    taught = np.array([[0, 10], [10, 0]], np.float16)
+    distillation = DistillationRecipe(teachers=("t",), weight=0.5, temperature=1.0)
+    targets = Targets.make(2, 0.0, taught, distillation)
+    mixed = targets.of(np.array([0, 1]), np.array([0, 0], np.int16))
+    assert mixed == pytest.approx(np.array([[0.5, 0.5], [1.0, 0.0]]), abs=1e-3)
+    junk = Targets.make(2, 0.1, None, DistillationRecipe()).of(np.array([0]), np.array([-1], np.int16))
+    assert junk == pytest.approx(np.array([[0.5, 0.5]]))
