@@ -30,7 +30,22 @@ def runtime_name() -> str:
 
     `RuntimeMissingError` when none of them loads; it names the command that installs one.
     """
-    return _load_runtime()[0]
+    return load_runtime()[0]
+
+
+@cache
+def load_runtime() -> tuple[str, Any]:
+    """Name and `Interpreter` class of the first runtime that loads; `RuntimeMissingError` as `runtime_name`."""
+    broken = []
+    for name, module in _RUNTIMES.items():
+        try:
+            return name, importlib.import_module(module).Interpreter
+        except ModuleNotFoundError:
+            continue
+        except ImportError as error:
+            broken.append(f"{name} is installed but does not load ({error}); ")
+    wanted = "ai-edge-litert" if sys.maxsize > 2**32 else "tflite-runtime 'numpy<2'"
+    raise RuntimeMissingError(f"{''.join(broken)}no TFLite runtime: pip install {wanted}")
 
 
 class TfliteModel:
@@ -87,7 +102,7 @@ class TfliteModel:
         scores[:] = planned.interpreter.tensor(planned.scores)()[:count]
 
     def _plan(self, bucket: int) -> _Planned:
-        interpreter_class = _load_runtime()[1]
+        interpreter_class = load_runtime()[1]
         try:
             with native_messages_dropped():  # "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
                 interpreter = interpreter_class(model_content=self._flatbuffer, num_threads=self._threads)
@@ -128,18 +143,3 @@ def _quantization(tensor: dict[str, Any]) -> tuple[float, int]:
     """Scale and zero point of a tensor; (1, 0) for one that is not quantized."""
     scale, zero_point = tensor["quantization"]
     return (float(scale), int(zero_point)) if scale else (1.0, 0)
-
-
-@cache
-def _load_runtime() -> tuple[str, Any]:
-    """Name and `Interpreter` class of the first runtime that loads."""
-    broken = []
-    for name, module in _RUNTIMES.items():
-        try:
-            return name, importlib.import_module(module).Interpreter
-        except ModuleNotFoundError:
-            continue
-        except ImportError as error:
-            broken.append(f"{name} is installed but does not load ({error}); ")
-    wanted = "ai-edge-litert" if sys.maxsize > 2**32 else "tflite-runtime 'numpy<2'"
-    raise RuntimeMissingError(f"{''.join(broken)}no TFLite runtime: pip install {wanted}")

@@ -53,14 +53,14 @@ def test_results_outlive_the_next_invoke(quantized: TfliteModel) -> None:
 
 
 def test_no_batch_size_is_planned_twice(drawn_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, interpreter = runtime._load_runtime()
+    name, interpreter = runtime.load_runtime()
     made = []
 
     def counting(**arguments: Any) -> Any:
         made.append(arguments)
         return interpreter(**arguments)
 
-    monkeypatch.setattr(runtime, "_load_runtime", lambda: (name, counting))
+    monkeypatch.setattr(runtime, "load_runtime", lambda: (name, counting))
     model = TfliteModel(drawn_bundle.flatbuffer)
     for _ in range(3):
         for count in range(1, 130):
@@ -140,9 +140,9 @@ def test_without_a_runtime_the_error_says_what_to_install(monkeypatch: pytest.Mo
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [])  # nothing that is not loaded yet can be found
-    runtime._load_runtime.cache_clear()
+    runtime.load_runtime.cache_clear()
     try:
         with pytest.raises(RuntimeMissingError, match="pip install ai-edge-litert"):
             runtime_name()
     finally:
-        runtime._load_runtime.cache_clear()
+        runtime.load_runtime.cache_clear()

@@ -1,0 +1,102 @@
+"""From settings to the parts of a run: source, reader, sinks, page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from edge_hwr.errors import RuntimeMissingError, UsageError
+from edge_hwr.reader import Reader
+
+from .board import condition
+from .live import Live, Tally
+from .loop import Watch, run_loop
+from .region import Region
+from .retries import RetryBounds
+from .settings import LEAST_TOKEN, Settings, read_secret
+from .sinks import Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
+from .sources import open_source
+
+
+def run(settings: Settings, stop: threading.Event) -> Tally:
+    """Run until the source ends or `stop` is set. Raises an EdgeHwrError."""
+    live = Live()
+    with ExitStack() as stack:
+        source = open_source(settings.source)
+        reader = Reader(settings.model, threads=settings.threads)
+        sinks = [stack.enter_context(sink) for sink in make_sinks(settings, live)]
+        if settings.serve:
+            stack.enter_context(_page(settings, live))
+        return run_loop(
+            source,
+            reader,
+            sinks,
+            stop=stop,
+            max_frames=settings.max_frames or None,
+            settle=True,
+            region=Region.parse(settings.region) if settings.region else None,
+            live=live,
+            watch=Watch(retries=RetryBounds(limit=settings.retries)),
+        )
+
+
+def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
+    """The sinks that `settings` ask for, not open yet."""
+    if not settings.quiet and settings.jsonl != "-":
+        yield Terminal()
+    rotate_bytes = settings.rotate_mb * 1_000_000
+    if settings.jsonl:
+        yield Held(JsonLines(settings.jsonl, rotate_bytes=rotate_bytes, fsync=settings.fsync))
+    if settings.csv:
+        yield Held(Csv(settings.csv, rotate_bytes=rotate_bytes, fsync=settings.fsync))
+    if settings.sqlite:
+        yield Held(Sqlite(settings.sqlite, fsync=settings.fsync))
+    if settings.webhook:
+        from .sinks.webhook import Webhook
+
+        yield Held(
+            Webhook(settings.webhook, _outbox(settings, "webhook"), token=read_secret(settings.webhook_token_file))
+        )
+    if settings.mqtt:
+        from .sinks.mqtt import Mqtt
+
+        yield Held(
+            Mqtt(
+                settings.mqtt,
+                _outbox(settings, "mqtt"),
+                live,
+                device=settings.device,
+                password=read_secret(settings.mqtt_password_file),
+                temperature=lambda: condition().temperature_c,
+            )
+        )
+
+
+def _outbox(settings: Settings, name: str) -> Outbox:
+    if not settings.outbox:
+        return Outbox(":memory:")
+    folder = Path(settings.outbox)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the outbox {folder} cannot be made: {error.strerror}") from error
+    return Outbox(folder / f"{name}.sqlite")
+
+
+@contextmanager
+def _page(settings: Settings, live: Live) -> Iterator[None]:
+    try:
+        from .page import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("edge_hwr"):
+            raise
+        raise RuntimeMissingError(
+            f"the page needs {error.name}, not installed: pip install 'edge-hwr[device]'"
+        ) from error
+    address = settings.address
+    assert address is not None
+    token = read_secret(settings.token_file, least=LEAST_TOKEN)
+    with serve(live, *address, token=token, snapshots=settings.snapshots or ":memory:"):
+        yield

@@ -1,0 +1,204 @@
+"""`edge-hwr service`: the loop as a service of systemd, locked in as far as a camera allows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from edge_hwr.errors import EdgeHwrError, UsageError
+from edge_hwr.files import write_atomically
+
+from .settings import Settings, load_settings, make_settings
+
+UNIT = "edge-hwr.service"
+UNIT_FOLDER = Path("/etc/systemd/system")
+STATE = Path("/var/lib/edge-hwr")
+
+_SYSTEMCTL_S = 60.0
+_SECRETS = ("token_file", "webhook_token_file", "mqtt_password_file")
+
+_TEMPLATE = """\
+# Written by `edge-hwr service install`; changes of your own belong into `systemctl edit edge-hwr`.
+[Unit]
+Description=edge-hwr: handwriting read from a camera
+Wants=network-online.target
+After=network-online.target
+# Something that fails at every start is not started for ever: 10 times in 10 minutes.
+StartLimitIntervalSec=600
+StartLimitBurst=10
+
+[Service]
+Type=notify
+ExecStart={python} -m edge_hwr.cli run --config ${{CREDENTIALS_DIRECTORY}}/config.toml --quiet --verbose{flags}
+WorkingDirectory={state}
+# Read by systemd, as root, and shown to the service alone.
+LoadCredential=config.toml:{config}
+{credentials}\
+TimeoutStartSec=60
+TimeoutStopSec=15
+# The loop says itself that it goes round; when it does not, it is killed and started again.
+WatchdogSec=30
+Restart=on-failure
+RestartSec=5
+
+# A user of its own, made by systemd, with the devices that cameras are.
+DynamicUser=yes
+User=edge-hwr
+StateDirectory=edge-hwr
+SupplementaryGroups=video
+DeviceAllow=char-video4linux rw
+DeviceAllow=char-media rw
+DeviceAllow=char-dma_heap rw
+DeviceAllow=char-vchiq rw
+DevicePolicy=closed
+MemoryMax=400M
+TasksMax=64
+OOMPolicy=stop
+
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome={home}
+PrivateTmp=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+UMask=0077
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@click.group()
+def service() -> None:
+    """Run as a service of systemd, from the start of the machine on."""
+
+
+@service.command()
+@click.option(
+    "--config", "file", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Settings in TOML."
+)
+@click.option("--print", "show", is_flag=True, help="Print the unit and change nothing.")
+def install(file: Path, show: bool) -> None:
+    """Write the unit, start it, and have it started with the machine. Needs root.
+
+    FILE and the files with secrets that it names may belong to root alone. What the service writes goes to
+    /var/lib/edge-hwr: give such files as names without a folder.
+    """
+    settings = make_settings(load_settings(file))
+    text = unit(file.resolve(), settings, Path(sys.executable))
+    if show:
+        click.echo(text, nl=False)
+        return
+    _need_systemd()
+    write_atomically(UNIT_FOLDER / UNIT, text.encode())
+    (UNIT_FOLDER / UNIT).chmod(0o644)
+    _systemctl("daemon-reload")
+    _systemctl("enable", "--now", UNIT)
+    click.echo(f"{UNIT} runs; `edge-hwr service status` tells how it is, `edge-hwr service logs` what it says")
+
+
+@service.command()
+def status() -> None:
+    """Show how the service is."""
+    _need_systemd(root=False)
+    done = subprocess.run(["systemctl", "--no-pager", "--full", "status", UNIT], timeout=_SYSTEMCTL_S, check=False)
+    if done.returncode:
+        raise EdgeHwrError(f"{UNIT} is not running: `edge-hwr service logs` says why, `service install` sets it up")
+
+
+@service.command()
+@click.option("--lines", type=click.IntRange(min=1), default=50, show_default=True, help="How many of the last lines.")
+@click.option("--follow", is_flag=True, help="Go on with what is said from now on.")
+def logs(lines: int, follow: bool) -> None:
+    """Show what the service said."""
+    _need_systemd(root=False)
+    command = ["journalctl", "--no-pager", "--unit", UNIT, "--lines", str(lines), *(["--follow"] if follow else [])]
+    subprocess.run(command, check=False)
+
+
+@service.command()
+def uninstall() -> None:
+    """Stop the service and remove its unit; its files in /var/lib/edge-hwr stay. Needs root."""
+    _need_systemd()
+    if not (UNIT_FOLDER / UNIT).exists():
+        raise UsageError(f"{UNIT} is not installed")
+    _systemctl("disable", "--now", UNIT)
+    (UNIT_FOLDER / UNIT).unlink()
+    _systemctl("daemon-reload")
+    click.echo(f"{UNIT} is gone; what it wrote is still in {STATE}")
+
+
+def unit(config: Path, settings: Settings, python: Path) -> str:
+    """The unit for `settings`, which stand in the file `config`, run by the interpreter `python`."""
+    named = {name: Path(value).resolve() for name in _SECRETS if (value := getattr(settings, name))}
+    for path in (config, python, *named.values()):
+        if any(character.isspace() or character in "%\"'\\$" for character in str(path)):
+            raise UsageError(f"{path}: systemd cannot be given a path with blanks, quotes, % or $: move it")
+    home = python.is_relative_to("/home") or python.is_relative_to("/root")
+    if home and not _reachable(python):
+        raise UsageError(
+            f"{python} cannot be reached by another user, as the service will be: make the virtual environment "
+            "elsewhere (python3 -m venv --system-site-packages /opt/edge-hwr) and install from there"
+        )
+    flags = "".join(f" --{name.replace('_', '-')} ${{CREDENTIALS_DIRECTORY}}/{name}" for name in named)
+    credentials = "".join(f"LoadCredential={name}:{path}\n" for name, path in named.items())
+    # Files to write have to be in the one folder that can be written to.
+    written = {name: getattr(settings, name) for name in ("jsonl", "csv", "sqlite", "outbox", "snapshots")}
+    for name, value in written.items():
+        if value and value != "-":
+            flags += f" --{name} {STATE / Path(value).name}"
+    if (settings.mqtt or settings.webhook) and not settings.outbox:
+        flags += f" --outbox {STATE / 'outbox'}"
+    return _TEMPLATE.format(
+        python=python,
+        config=config,
+        state=STATE,
+        flags=flags,
+        credentials=credentials,
+        home="read-only" if home else "yes",
+    )
+
+
+def _reachable(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in path.parents)
+
+
+def _need_systemd(*, root: bool = True) -> None:
+    if shutil.which("systemctl") is None:
+        raise EdgeHwrError(
+            "no systemd here: start `edge-hwr run --config FILE` by what starts services on this machine"
+        )
+    if root and os.geteuid() != 0:
+        raise EdgeHwrError("only root may change services: sudo " + " ".join(["edge-hwr", *sys.argv[1:]]))
+
+
+def _systemctl(*arguments: str) -> None:
+    try:
+        done = subprocess.run(
+            ["systemctl", *arguments], capture_output=True, text=True, timeout=_SYSTEMCTL_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EdgeHwrError(f"systemctl {arguments[0]} has not ended after {_SYSTEMCTL_S:g} s") from error
+    if done.returncode:
+        raise EdgeHwrError(f"systemctl {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")

@@ -1,0 +1,71 @@
+"""An SQLite database: one row a result, to be searched."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+
+from edge_hwr.errors import SinkError
+
+from ..result import Result
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS results (
+    id INTEGER PRIMARY KEY, utc TEXT NOT NULL, source TEXT NOT NULL, image TEXT NOT NULL, sequence INTEGER NOT NULL,
+    age_ms REAL NOT NULL, confidence REAL NOT NULL, text TEXT NOT NULL, result TEXT NOT NULL)
+"""
+_INSERT = "INSERT INTO results VALUES (NULL, :utc, :source, :image, :sequence, :age_ms, :confidence, :text, :result)"
+
+
+class Sqlite:
+    """Adds results to the table `results` of the database `path`; its column `result` is the whole result as JSON.
+
+    With `fsync` a row survives a power cut as soon as it is written, else at the latest some rows later. Others can
+    read meanwhile. Raises SinkError when the database cannot be opened or written.
+    """
+
+    def __init__(self, path: str | Path, *, fsync: bool = False) -> None:
+        self._path = path
+        self._fsync = fsync
+        self._database: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Sqlite:
+        try:
+            self._database = open_database(self._path, _TABLE, fsync=self._fsync)
+        except sqlite3.Error as error:
+            raise SinkError(f"{self._path} cannot be opened: {error}; choose another file") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def write(self, result: Result) -> None:
+        assert self._database is not None, "write within the context only"
+        record = result.record()
+        try:
+            with self._database:
+                self._database.execute(_INSERT, {**record, "result": json.dumps(record, ensure_ascii=False)})
+        except sqlite3.Error as error:
+            raise SinkError(f"{self._path} cannot be written: {error}; choose another file or make room") from error
+
+
+def open_database(path: str | Path, table: str, *, fsync: bool = False) -> sqlite3.Connection:
+    """A database with `table` in it, safe against crashes of the process, and with `fsync` against those of the power.
+
+    Raises sqlite3.Error. The connection may be used in any thread, by one at a time.
+    """
+    database = sqlite3.connect(path, timeout=5, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
+        database.execute(table)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,106 @@
+"""A file of whole lines: appended to, rotated when it gets large, fsynced where that is asked for."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_hwr.errors import SinkError
+
+KEPT = 5
+"""How many rotated files are kept beside the current one: FILE.1, the newest, to FILE.5."""
+
+
+class LineFile:
+    """The file `path`, or standard output for "-", which holds whole lines at any moment.
+
+    A line that would make it larger than `rotate_bytes` goes into a new file, after the old one was renamed to FILE.1,
+    and FILE.1 to FILE.2, and so on; 0 lets it grow for ever. Each file begins with `heading`. With `fsync`, a line is
+    on the disk when `append` returns: slow, and wearing out an SD card. Raises SinkError when the file cannot be opened
+    or written, as on a full disk; the line can then be tried again.
+    """
+
+    def __init__(self, path: str | Path, *, rotate_bytes: int = 0, fsync: bool = False, heading: bytes = b"") -> None:
+        self._path = Path(path)
+        self._rotate_bytes = rotate_bytes
+        self._fsync = fsync
+        self._heading = heading
+        self._standard_output = str(path) == "-"
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def append(self, line: bytes) -> None:
+        """Append a line, which has its newline."""
+        try:
+            size = os.fstat(self._fd).st_size
+            if self._rotate_bytes and size > len(self._heading) and size + len(line) > self._rotate_bytes:
+                self._rotate()
+                size = 0
+            if not size:
+                line = self._heading + line
+            self._write(line)
+            if self._fsync:
+                os.fsync(self._fd)
+        except BrokenPipeError:
+            raise  # a reader of our output that has seen enough is no error of ours
+        except OSError as error:
+            raise self._error("written", error) from error
+
+    def _write(self, line: bytes) -> None:
+        written = 0
+        try:
+            # One unbuffered write, so that whoever follows the file sees whole lines; a rest only on a full disk.
+            while written < len(line):
+                written += os.write(self._fd, line[written:])
+        except OSError:
+            if written:
+                with suppress(OSError):
+                    os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise
+
+    def _rotate(self) -> None:
+        names = [self._path, *(self._path.with_name(f"{self._path.name}.{k}") for k in range(1, KEPT + 1))]
+        for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
+            with suppress(FileNotFoundError):
+                os.replace(newer, older)
+        self._close()
+        self._open()
+
+    def _open(self) -> None:
+        if self._standard_output:
+            self._fd = 1
+            return
+        try:
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._end_last_line()
+        except OSError as error:
+            raise self._error("opened", error) from error
+
+    def _end_last_line(self) -> None:
+        """After a power cut the file may end within a line: that line is lost, but not the next one with it."""
+        if not self._path.is_file() or not self._path.stat().st_size:
+            return
+        with self._path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            whole = file.read() == b"\n"
+        if not whole:
+            os.write(self._fd, b"\n")
+
+    def _close(self) -> None:
+        if self._fd > 1:
+            os.close(self._fd)
+        self._fd = -1
+
+    def _error(self, what: str, error: OSError) -> SinkError:
+        return SinkError(f"{self._path} cannot be {what}: {error.strerror}; choose another file or make room")

@@ -1,0 +1,85 @@
+"""Network streams: HTTP (Motion JPEG and others) and RTSP."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from edge_hwr.errors import SourceError, SourceTimeoutError
+
+from .decoder import Decoder
+from .source import READ_TIMEOUT_S, Frame
+
+log = logging.getLogger(__name__)
+
+
+class Stream:
+    """The stream at `url`; `timeout_s` is the deadline for its opening, and for each frame.
+
+    Frames carry the time of their arrival.
+    """
+
+    live = True
+
+    def __init__(self, url: str, *, timeout_s: float = READ_TIMEOUT_S) -> None:
+        self.name = _without_secrets(url)
+        self._url = url
+        self._timeout_s = timeout_s
+        self._decoder: Decoder | None = None
+        self._sequence = 0
+        self._period_s = 0.0
+        self._given = 0.0
+
+    def __enter__(self) -> Stream:
+        start = time.monotonic()
+        self._decoder = Decoder(self._url, self._timeout_s)
+        self._sequence = 0
+        self._period_s = self._given = 0.0
+        if not self._decoder.opened:
+            if time.monotonic() - start >= self._timeout_s:
+                raise SourceTimeoutError(f"{self.name} did not answer within {self._timeout_s:g} s: is the camera on?")
+            raise SourceError(f"{self.name} cannot be opened: check the address, and that it serves a video stream")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._decoder is not None:
+            self._decoder.close()
+            self._decoder = None
+
+    def pace(self, period_s: float) -> None:
+        """Frames before the period has passed are received, so that none gets old, but not decoded."""
+        self._period_s = period_s
+
+    def read(self) -> Frame | None:
+        """The next whole frame; damaged ones are left out. Returns None only at the end of a recording."""
+        decoder = self._decoder
+        if decoder is None:
+            raise SourceError(f"{self.name} is not open")
+        start = time.monotonic()
+        while decoder.grab():
+            arrival = time.monotonic()
+            sequence, self._sequence = self._sequence, self._sequence + 1
+            if arrival - self._given < self._period_s:
+                continue
+            picture = decoder.retrieve()
+            if picture is not None:
+                self._given = arrival
+                return Frame(picture, arrival, sequence)
+            log.warning("%s: frame %d is damaged and left out", self.name, sequence)
+            if arrival - start >= self._timeout_s:
+                raise SourceError(f"{self.name} has sent nothing but damaged frames for {self._timeout_s:g} s")
+        if time.monotonic() - start >= self._timeout_s:
+            raise SourceTimeoutError(f"{self.name} has stalled: no frame for {self._timeout_s:g} s")
+        if decoder.duration_s and self._sequence:
+            return None
+        raise SourceError(f"{self.name} has ended: the connection was closed or broken")
+
+
+def _without_secrets(url: str) -> str:
+    """`url` without user, password and query, which may hold a token."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -1,0 +1,147 @@
+"""Results on a real broker, which is killed and restarted under them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+from barcode import numbered_frame
+from broker import Broker, Subscriber, needs_mosquitto
+from faults import FULL, report
+from results import result
+
+from edge_hwr.device.live import Live, State, View
+from edge_hwr.device.sinks import Outbox, delivery
+from edge_hwr.device.sinks.mqtt import Mqtt
+from edge_hwr.device.sources import Frame
+from edge_hwr.errors import UsageError
+
+pytestmark = needs_mosquitto
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(delivery, "LONGEST_PAUSE_S", 0.2)
+
+
+def watched() -> Live:
+    live = Live()
+    live.enter(State.LIVE)
+    one = result("1").reading
+    live.show(View(Frame(numbered_frame(1), time.monotonic(), 0), one, one, 0.04, unchanged=False))
+    return live
+
+
+def test_what_is_published_and_what_is_left(tmp_path: Path) -> None:
+    live = watched()
+    with Broker(tmp_path) as broker:
+        with Subscriber(broker, "#") as listener:
+            with Mqtt(broker.url, Outbox(":memory:"), live, device="desk", temperature=lambda: 51.5) as sink:
+                sink.write(result("12"))
+                sink.write(result("é\n3"))
+                listener.wait(lambda: sum(topic == "edge-hwr/desk/result" for topic, *_ in listener.messages) == 2)
+                live.enter(State.STALLED, "no frame")
+                listener.wait(lambda: ("edge-hwr/desk/state", b"stalled", False) in listener.messages)
+            listener.wait(lambda: ("edge-hwr/desk/availability", b"offline", False) in listener.messages)
+            heard = listener.messages
+        results = [json.loads(payload) for topic, payload, _ in heard if topic == "edge-hwr/desk/result"]
+        assert [(one["id"], one["text"], one["duplicate"]) for one in results] == [(1, "12", False), (2, "é\n3", False)]
+        measures = next(json.loads(payload) for topic, payload, _ in heard if topic == "edge-hwr/desk/measures")
+        assert measures == {"age_ms": 40.0, "total_ms": 1.5, "temperature_c": 51.5, "frames": 0, "retries": 0}
+        with Subscriber(broker, "#") as late:
+            late.wait(lambda: len(late.messages) >= 8)
+            kept = {topic: payload for topic, payload, _ in late.messages}
+    assert json.loads(kept["edge-hwr/desk/text"])["text"] == "é\n3"
+    assert kept["edge-hwr/desk/availability"] == b"offline"
+    assert "edge-hwr/desk/result" not in kept
+    entity = json.loads(kept["homeassistant/sensor/edge-hwr-desk/text/config"])
+    assert entity["state_topic"] == "edge-hwr/desk/text"
+    assert entity["availability_topic"] == "edge-hwr/desk/availability"
+    assert entity["device"]["identifiers"] == ["edge-hwr-desk"]
+
+
+def test_ten_thousand_results_while_the_broker_is_killed_five_times(tmp_path: Path) -> None:
+    """None lost, none out of order, duplicates marked as such; and no write that waits for the broker."""
+    results = 10_000 if FULL else 2_000
+    killed_at = {results * (2 * k + 1) // 10: k for k in range(5)}
+    longest_s = 0.0
+    with Broker(tmp_path) as broker, Subscriber(broker, "edge-hwr/+/result") as listener:
+        with Mqtt(broker.url, Outbox(tmp_path / "outbox.sqlite"), Live(), device="desk") as sink:
+            for number in range(results):
+                start = time.monotonic()
+                sink.write(result(str(number)))
+                longest_s = max(longest_s, time.monotonic() - start)
+                if number in killed_at:
+                    listener.wait(lambda: listener.messages)
+                    broker.kill(signal.SIGKILL if killed_at[number] % 2 else signal.SIGTERM)
+                elif number - results // 20 in killed_at:
+                    broker.start()
+                    listener.wait(lambda: listener.subscribed)
+            listener.wait(lambda: len(sink.outbox) == 0, 120)
+            listener.wait(lambda: json.loads(listener.messages[-1][1])["id"] == results, 30)
+        heard = [json.loads(payload) for _, payload, _ in listener.messages]
+    seen: set[int] = set()
+    expected = count(1)
+    repeated = 0
+    for one, redelivered in zip(heard, listener.redelivered, strict=True):
+        if one["id"] in seen:
+            # By us, or by a broker that forgot what it was told just before it was killed.
+            assert one["duplicate"] or redelivered, f"{one['id']} comes again, and is not marked"
+            repeated += 1
+            continue
+        assert one["id"] == next(expected), "lost or out of order"
+        assert one["text"] == str(one["id"] - 1)
+        seen.add(one["id"])
+    assert len(seen) == results
+    assert longest_s < 1
+    report(
+        "mosquitto ended 5 times under the results (twice by SIGKILL) and started again",
+        f"{results:,} results: none lost, none out of order, {repeated} came again and were marked; longest "
+        f"hold-up of the loop: {1e3 * longest_s:.0f} ms",
+    )
+
+
+def test_a_process_that_is_gone_is_told_offline_by_the_broker(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker, Subscriber(broker, "edge-hwr/desk/availability") as listener:
+        sink = Mqtt(broker.url, Outbox(":memory:"), Live(), device="desk")
+        sink.outbox.__enter__()
+        client = sink._connect()
+        sink._greet(client)
+        sink._turn(client, 0.1)
+        listener.wait(lambda: [payload for _, payload, _ in listener.messages] == [b"online"])
+        client.socket().close()  # as a crash does: no farewell
+        listener.wait(lambda: listener.messages[-1][1] == b"offline")
+        sink.outbox.__exit__(None, None, None)
+
+
+def test_a_broker_that_refuses_is_told_without_the_password(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.write_text("")
+    with Broker(tmp_path, "allow_anonymous false", f"password_file {passwords}") as broker:
+        url = broker.url.replace("//", "//reader@")
+        with Mqtt(url, Outbox(":memory:"), Live(), device="desk", password="s3cret") as sink:
+            sink.write(result("1"))
+            deadline = time.monotonic() + 10
+            while "refuses the connection" not in caplog.text and time.monotonic() < deadline:
+                time.sleep(0.02)
+    assert "refuses the connection: Not authorized" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host", "mqtt://", "host", "mqtt://[::1", "mqtt://user:secret@host", "mqtt://host/x"]
+)
+def test_addresses_that_cannot_be_meant(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Mqtt(url, Outbox(":memory:"), Live(), device="desk")
+    assert "secret" not in str(caught.value)
+
+
+def test_names_of_devices_are_parts_of_topics() -> None:
+    with pytest.raises(UsageError, match="is no name of a device"):
+        Mqtt("mqtt://host", Outbox(":memory:"), Live(), device="a/b")

@@ -1,0 +1,121 @@
+"""`edge-hwr run` as a user types it, with the digits that ship."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mjpeg_server import frames, part, serve
+from processes import running
+
+import edge_hwr
+
+MODEL = Path(edge_hwr.__file__).parent / "models" / "digits.tflite"
+pytestmark = pytest.mark.skipif(not MODEL.exists(), reason="the digits bundle is not built yet")
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "edge_hwr.cli", "run", *map(str, arguments)]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60)
+
+
+def page(text: str) -> np.ndarray:
+    """Dark digits on light paper, uint8 (240, 640)."""
+    paper = np.full((240, 640), 215, np.uint8)
+    for column, digit in enumerate(text):
+        cv2.putText(paper, digit, (40 + 50 * column, 150), cv2.FONT_HERSHEY_SIMPLEX, 2.2, 40, 6, cv2.LINE_AA)
+    return paper
+
+
+def test_a_folder_to_the_terminal_and_to_json_lines(tmp_path: Path) -> None:
+    for number, text in enumerate(("2750", "481")):
+        cv2.imwrite(str(tmp_path / f"page{number}.png"), page(text))
+    out = tmp_path / "out.jsonl"
+    done = run("--source", tmp_path, "--jsonl", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "page0.png\n2750\npage1.png\n481\n"
+    assert done.stderr.startswith("2 frames read in ")
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(record["image"], record["text"]) for record in records] == [("page0.png", "2750"), ("page1.png", "481")]
+
+
+def test_a_video_ends_cleanly(tmp_path: Path) -> None:
+    path = tmp_path / "video.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (640, 240))
+    for text in ("12", "12", "12", "345", "345", "345", "345"):
+        writer.write(cv2.cvtColor(page(text), cv2.COLOR_GRAY2BGR))
+    writer.release()
+    done = run("--source", path)
+    assert (done.returncode, done.stdout) == (0, "12\n345\n"), done.stderr
+    assert run("--source", path, "--quiet", "--max-frames", 2).stdout == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_live_stream_is_read_until_a_signal(number: signal.Signals, tmp_path: Path) -> None:
+    picture = part(cv2.imencode(".jpg", page("6170"))[1].tobytes())
+
+    def send(write: object, closing: object) -> None:
+        while not closing.wait(0.02):  # type: ignore[attr-defined]
+            write(picture)  # type: ignore[operator]
+
+    out = tmp_path / "out.jsonl"
+    with (
+        serve(send) as url,
+        running(*command("--source", url, "--jsonl", out)) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "6170\n"
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    assert "frames read in" in errors
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {record["text"] for record in records} == {"6170"}
+    assert all(0 < record["age_ms"] < 1000 for record in records)
+    assert "secret" not in out.read_text() + errors
+
+
+@pytest.mark.parametrize("content", [b"", b"no video " * 500, os.urandom(5000)], ids=["zero-length", "text", "noise"])
+def test_a_bad_file_is_one_line_and_an_exit(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.mp4"
+    path.write_bytes(content)
+    assert_one_line(run("--source", path), "bad.mp4")
+
+
+def test_a_stream_that_dies_is_one_line_and_an_exit() -> None:
+    with serve(frames(20, 0.02)) as url:
+        assert_one_line(
+            run("--source", url, "--quiet", "--retries", 0), "has ended: the connection was closed or broken"
+        )
+
+
+def test_a_camera_that_is_absent_is_one_line_and_an_exit() -> None:
+    assert_one_line(run(), "picamera2")
+    assert_one_line(run("--source", "v4l2:77"), "no such camera")
+
+
+def test_a_full_disk_is_told_at_once_and_at_the_end(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "page.png"), page("1"))
+    done = run("--source", tmp_path, "--quiet", "--jsonl", "/dev/full")
+    warning, error = done.stderr.splitlines()
+    assert warning.startswith("WARNING: /dev/full cannot be written: No space left on device")
+    assert error.startswith("edge-hwr: error: /dev/full cannot be written: No space left on device")
+    assert error.endswith("(1 results are lost)")
+    assert done.returncode == 1
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], message: str) -> None:
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert done.stderr.startswith("edge-hwr: error: ")
+    assert done.stderr.count("\n") == 1

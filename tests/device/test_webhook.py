@@ -1,0 +1,120 @@
+"""Results posted to a real HTTP server that is away, slow, or refuses."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from results import result
+
+from edge_hwr.device.sinks import Outbox, delivery
+from edge_hwr.device.sinks.webhook import Webhook
+from edge_hwr.errors import SinkError, UsageError
+
+
+@contextmanager
+def receiver(*statuses: int, port: int = 0) -> Iterator[tuple[str, list[tuple[dict[str, Any], str]]]]:
+    """A server that answers with `statuses`, then 204; its URL, and what it was sent, with the authorization."""
+    received: list[tuple[dict[str, Any], str]] = []
+    answers = iter(statuses)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            received.append((body, self.headers.get("Authorization", "")))
+            self.send_response(next(answers, 204))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook/secret-path?key=secret", received
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.02)
+
+
+def test_results_arrive_in_order_with_the_token() -> None:
+    with receiver() as (url, received), Webhook(url, Outbox(":memory:"), token="t0ken") as sink:
+        for number in range(50):
+            sink.write(result(str(number)))
+    assert [(body["id"], body["text"], body["duplicate"]) for body, _ in received] == [
+        (number + 1, str(number), False) for number in range(50)
+    ]
+    assert {authorization for _, authorization in received} == {"Bearer t0ken"}
+
+
+def test_a_server_in_trouble_is_asked_again_and_duplicates_are_marked() -> None:
+    with receiver(503, 429, 500) as (url, received), Webhook(url, Outbox(":memory:")) as sink:
+        sink.write(result("1"))
+        sink.write(result("2"))
+    assert [(body["text"], body["duplicate"]) for body, _ in received] == [
+        ("1", False), ("1", True), ("1", True), ("1", True), ("2", False)
+    ]  # fmt: skip
+
+
+def test_a_result_that_is_refused_does_not_block_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), receiver(422) as (url, received), Webhook(url, Outbox(":memory:")) as sink:
+        sink.write(result("1"))
+        sink.write(result("2"))
+    assert [body["text"] for body, _ in received] == ["1", "2"]
+    assert "refuses result 1 with 422: it is dropped" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_what_an_absent_server_missed_is_delivered_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "FAREWELL_S", 0.2)
+    with receiver() as (url, _):
+        pass
+    start = time.monotonic()
+    with Webhook(url, Outbox(tmp_path / "outbox.sqlite")) as sink:
+        sink.write(result("1"))
+        sink.write(result("2"))
+        assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
+    with receiver() as (url, received), Webhook(url, Outbox(tmp_path / "outbox.sqlite")) as sink:
+        sink.write(result("3"))
+    assert [body["text"] for body, _ in received] == ["1", "2", "3"]
+    assert [body["id"] for body, _ in received] == [1, 2, 3]
+
+
+def test_a_delivery_that_dies_tells_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying(Webhook):
+        def session(self) -> None:
+            raise RuntimeError("a mistake of ours")
+
+    with Dying("http://127.0.0.1/", Outbox(":memory:")) as sink:
+        sink._thread.join(5)
+        with pytest.raises(SinkError, match="delivery has ended: a mistake of ours"):
+            sink.write(result("1"))
+
+
+@pytest.mark.parametrize("url", ["ftp://host/", "http://", "host", "http://[::1", "https://user:secret@host/"])
+def test_addresses_that_cannot_be_meant(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Webhook(url, Outbox(":memory:"))
+    assert "secret" not in str(caught.value)
