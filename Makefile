@@ -62,5 +62,19 @@ $(VENV)/develops: $(VENV)/exists pyproject.toml
 	$(PIP) -e '.[device,export,dev]'
 	@touch $@
 
+include benchmarks/bench.mk
+
 clean:
-	rm -rf $(VENV) build/lib build/bdist.* demo-output *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-peers build/lib build/bdist.* demo-output *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The real picamera2 on a virtual camera, and emulated Pis; both as root, in userlands that are kept in ~/.cache/edge-hwr.
+.PHONY: test-camera test-arm64 doctor-docs
+
+test-camera: $(VENV)/exists
+	tests/camera/run $(BIN)/python
+
+test-arm64: $(VENV)/develops
+	tests/arm64/run $(BIN)
+
+doctor-docs: $(VENV)/reads
+	$(BIN)/python tests/doctor_page.py build/doctor docs/doctor.md

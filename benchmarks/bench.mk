@@ -1,0 +1,42 @@
+# The benchmarks' part of the Makefile, which includes it. Figures are for a quiet machine: end other programs first.
+
+RESULTS := build/bench
+PEERS := .venv-peers
+
+.PHONY: bench bench-peers bench-scaling bench-instructions bench-instructions-check bench-docs
+
+bench: $(VENV)/reads
+	$(BIN)/edge-hwr bench
+
+# A venv of its own: RapidOCR and ONNX Runtime are measured, not used; TensorFlow converts the network for the latter.
+$(PEERS)/ready: $(VENV)/exists pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet -e '.[export]' onnx onnxruntime rapidocr tf2onnx
+	@touch $@
+
+# The shipped network in float32, out of the run it was exported from. Where there is no such run, the readers alone are
+# compared, and the report says so.
+build/digits-float32.tflite: $(PEERS)/ready $(wildcard runs/digits/best.json)
+	@mkdir -p build
+	@test ! -d runs/digits || $(PEERS)/bin/edge-hwr export runs/digits --precision float32 -o $@
+
+bench-peers: build/digits-float32.tflite
+	$(PEERS)/bin/python benchmarks/peers.py --json $(RESULTS)/peers.json
+
+bench-scaling: $(VENV)/reads
+	$(BIN)/python benchmarks/scaling.py --json $(RESULTS)/scaling.json --charts docs
+
+build/arm64: benchmarks/make-arm64-root $(VENV)/reads
+	PYTHON=$(BIN)/python benchmarks/make-arm64-root $@.partial
+	mv $@.partial $@
+
+bench-instructions: $(VENV)/reads build/arm64
+	$(BIN)/python benchmarks/instructions.py x86_64 --write
+	$(BIN)/python benchmarks/instructions.py aarch64 --root build/arm64 --write
+
+bench-instructions-check: $(VENV)/reads
+	$(BIN)/python benchmarks/instructions.py x86_64 --check
+
+bench-docs: bench-peers bench-scaling bench-instructions
+	$(BIN)/edge-hwr bench --seconds 30 --json $(RESULTS)/report.json --html $(RESULTS)/report.html
+	$(BIN)/python benchmarks/write_tables.py --results $(RESULTS)

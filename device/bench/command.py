@@ -1,0 +1,269 @@
+"""The sub-command `edge-hwr bench`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+from rich.console import Console
+
+from edge_hwr.bundle import Bundle
+from edge_hwr.datasets import Dataset, open_dataset
+from edge_hwr.errors import UsageError
+from edge_hwr.reader import Reader
+
+from ..sources import Source, open_source
+from .cold import measure_cold_start
+from .compare import compare, slower_than
+from .formats import print_tables, print_warnings, to_html, to_markdown
+from .live import measure_live
+from .measure import Budget, measure_by_turns
+from .pages import GLYPHS, HEIGHT, WIDTH, draw_dataset, draw_page
+from .report import (
+    SCHEMA,
+    Report,
+    Series,
+    add_overheads,
+    check_writable,
+    describe_machine,
+    describe_series,
+    dump,
+    load,
+    now_in_words,
+    save,
+)
+from .soak import soak
+from .subject import Subject, check_accuracy, open_subjects
+from .sweep import Case, frame_case, sweep
+from .tables import difference_table, report_tables
+from .watch import BoardWatch, warnings_about
+
+_SECONDS = 10.0
+_SEED = 0
+
+
+class _Counts(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from 1, with commas between them."""
+
+    name = "counts"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            counts = tuple(dict.fromkeys(int(part) for part in str(value).split(",")))
+        except ValueError:
+            counts = ()
+        if not counts or min(counts) < 1:
+            self.fail(f"{value!r} is not a list of numbers like 1,2,4", param, ctx)
+        return counts
+
+
+class _Share(click.ParamType[float]):
+    """A percentage, with or without its sign; gives a share of 1."""
+
+    name = "percentage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            share = float(str(value).removesuffix("%")) / 100
+        except ValueError:
+            share = -1.0
+        if not 0 <= share < float("inf"):
+            self.fail(f"{value!r} is not a percentage like 10%", param, ctx)
+        return share
+
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.option(
+    "--source", metavar="S", help="Read frames of this camera, video or picture (as run does), not drawn ones."
+)
+@click.option("--data", metavar="DATASET", help="Check the accuracy on this dataset, not on drawn characters.")
+@click.option("--seconds", type=click.FloatRange(min=0.1), metavar="S", help="How long to measure.  [default: 10]")
+@click.option("--runs", type=click.IntRange(min=1), metavar="N", help="Measure each case N times instead.")
+@click.option("--threads", type=_Counts(), metavar="N,...", help="Threads of the model.  [default: 1, and all cores]")
+@click.option(
+    "--batches", type=_Counts(), default="1,8,32", show_default=True, metavar="N,...", help="Of the bare invoke."
+)
+@click.option(
+    "--soak", "minutes", type=click.FloatRange(min=0.01), metavar="MINUTES", help="Then read on, for so long."
+)
+@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the report as JSON.")
+@click.option("--markdown", "markdown_file", type=_FILE, metavar="FILE", help="Write it as Markdown.")
+@click.option("--html", "html_file", type=_FILE, metavar="FILE", help="Write it as a page with charts.")
+@click.option(
+    "--compare", "compared", nargs=2, type=_FILE, metavar="A B", help="Compare two JSON reports; measure nothing."
+)
+@click.option("--fail-if-slower", type=_Share(), metavar="P%", help="With --compare: exit 1 if B is slower by more.")
+def bench(
+    models: tuple[str, ...],
+    source: str | None,
+    data: str | None,
+    seconds: float | None,
+    runs: int | None,
+    threads: tuple[int, ...] | None,
+    batches: tuple[int, ...],
+    minutes: float | None,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    html_file: Path | None,
+    compared: tuple[Path, Path] | None,
+    fail_if_slower: float | None,
+) -> int:
+    """Measure what models cost on this device.
+
+    MODEL is a shipped bundle, a path to one, or a plain .tflite, of which only the invoke is measured; digits by
+    default. Several models, for example one network in several precisions, are measured in turns.
+    """
+    console = Console(highlight=False)
+    if compared:
+        if models:
+            raise UsageError("--compare takes two reports and measures nothing: leave the models out")
+        return _compare(*compared, fail_if_slower, console)
+    if fail_if_slower is not None:
+        raise UsageError("--fail-if-slower needs --compare A.json B.json")
+    if seconds is not None and runs is not None:
+        raise UsageError("give --seconds or --runs, not both")
+    outputs = [path for path in (json_file, markdown_file, html_file) if path]
+    for path in outputs:
+        check_writable(path)
+    budget = Budget(runs=runs) if runs is not None else Budget(seconds=seconds or _SECONDS)
+    report = _measure(
+        open_subjects(models or ("digits",)),
+        source=open_source(source) if source else None,
+        dataset=open_dataset(data) if data else None,
+        budget=budget,
+        threads=threads or tuple(sorted({1, len(os.sched_getaffinity(0))})),
+        batches=batches,
+        minutes=minutes,
+    )
+    print_tables(report_tables(report), console)
+    print_warnings(report["warnings"], console)
+    for file, draw in ((json_file, dump), (markdown_file, to_markdown), (html_file, to_html)):
+        if file:
+            save(file, draw(report))
+    return 0
+
+
+def _measure(
+    subjects: list[Subject],
+    *,
+    source: Source | None,
+    dataset: Dataset | None,
+    budget: Budget,
+    threads: Sequence[int],
+    batches: Sequence[int],
+    minutes: float | None,
+) -> Report:
+    bundles = [(subject.name, subject.bundle) for subject in subjects if subject.bundle]
+    if not bundles and (source or dataset or minutes):
+        raise UsageError("--source, --data and --soak need a bundle: a plain .tflite says nothing about its frames")
+    cv2.setNumThreads(1)  # the frame path has one thread; those of the model are its own
+    rng = np.random.default_rng(_SEED)
+    watch = BoardWatch()
+    described = []
+    for subject in subjects:
+        _tell(f"{subject.name}: cold start and accuracy")
+        characters = dataset or (draw_dataset(subject.bundle.labels) if subject.bundle else None)
+        described.append(
+            {
+                **subject.describe(),
+                "cold": measure_cold_start(subject, threads[0]),
+                "accuracy": check_accuracy(subject.bundle, characters) if subject.bundle and characters else None,
+            }
+        )
+    series: list[Series] = []
+    from_source = None
+    if source is not None:
+        budget = Budget(budget.seconds / 2, budget.runs)  # half for the frames, half for the sweep
+        _tell(f"frames of {source.name}")
+        live, from_source = _measure_source(source, bundles, threads, budget, rng, watch)
+        series += live
+    cases = sweep(subjects, threads, batches, frames=source is None)
+    _tell(f"{len(cases)} cases by turns")
+    timings = measure_by_turns([run for _, run in cases], budget, rng, watch.sample)
+    series += [describe_series(case, timing) for (case, _), timing in zip(cases, timings, strict=True)]
+    add_overheads(series)
+    curve = None
+    if minutes is not None:
+        _tell(f"soak of {minutes:g} minutes")
+        curve = soak(frame_case(*bundles[0], threads[0])[1], minutes, watch)
+    board = watch.summary()
+    return {
+        "schema": SCHEMA,
+        "created": now_in_words(),
+        "machine": describe_machine(),
+        "settings": {
+            "seconds": None if budget.runs is not None else budget.seconds * (2 if source else 1),
+            "runs": budget.runs,
+            "threads": list(threads),
+            "batches": list(batches),
+            "frames": source.name if source else f"drawn, {WIDTH}x{HEIGHT}, {GLYPHS} glyphs",
+            "seed": _SEED,
+        },
+        "board": board,
+        "warnings": warnings_about(board, series),
+        "models": described,
+        "source": from_source,
+        "series": series,
+        "soak": curve,
+    }
+
+
+def _measure_source(
+    source: Source,
+    bundles: Sequence[tuple[str, Bundle]],
+    threads: Sequence[int],
+    budget: Budget,
+    rng: np.random.Generator,
+    watch: BoardWatch,
+) -> tuple[list[Series], dict[str, Any]]:
+    """Series of all bundles and thread counts on the source's frames, and what the source itself did."""
+    pairs = [(name, bundle, count) for name, bundle in bundles for count in threads]
+    readers = [Reader(bundle, threads=count) for _, bundle, count in pairs]
+    run = measure_live(source, readers, budget, rng, draw_page(readers[0].bundle.labels), watch.sample)
+    series = [
+        describe_series(Case(name, "frame", count, None, glyphs), timing)
+        for (name, _, count), timing, glyphs in zip(pairs, run.timings, run.glyphs, strict=True)
+    ]
+    facts = {
+        "name": source.name,
+        "live": source.live,
+        "frames": run.frames,
+        "dropped": run.dropped,
+        "fps": run.frames / run.seconds,
+    }
+    return series, facts
+
+
+def _compare(before: Path, after: Path, share: float | None, console: Console) -> int:
+    reports = load(before), load(after)
+    try:
+        differences = compare(*reports)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise UsageError(f"reports {before}, {after}: not whole reports of edge-hwr bench ({error!r})") from error
+    print_tables([difference_table(differences, f"{after.name} against {before.name}")], console)
+    for path, report in zip((before, after), reports, strict=True):
+        print_warnings([f"{path.name}: {warning}" for warning in report["warnings"]], console)
+    if share is None:
+        return 0
+    failing = slower_than(differences, share)
+    for one in failing:
+        click.echo(f"edge-hwr: error: {one.case}: slower by {one.ratio.value - 1:.1%}, more than {share:.0%}", err=True)
+    return 1 if failing else 0
+
+
+def _tell(step: str) -> None:
+    """A line of progress; a moving one would need a thread, which would be measured too."""
+    click.echo(f"bench: {step} …", err=True)
