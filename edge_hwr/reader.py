@@ -21,7 +21,7 @@ from edge_hwr.runtime import TfliteModel
 
 _WORD_GAP = 0.6
 """A blank is wider than this share of the glyphs' height …"""
-_WIDER_THAN_USUAL = 1.6
+_WIDER_THAN_USUAL = 1.5
 """… and than this many times the gaps usual in its line: digits in boxes stand far apart and are no words."""
 
 
@@ -89,7 +89,7 @@ def _line(glyphs: list[Glyph]) -> Line:
     bottom = max(glyph.box.y + glyph.box.h for glyph in glyphs)
     height = sorted(glyph.box.h for glyph in glyphs)[len(glyphs) // 2]
     gaps = [_gap(before.box, after.box, height) for before, after in pairwise(glyphs)]
-    usual = sorted(gaps)[len(gaps) // 4] if len(gaps) > 1 else 0
+    usual = sorted(gaps)[2 * (len(gaps) - 1) // 5] if len(gaps) > 1 else 0
     blank = max(_WORD_GAP * height, _WIDER_THAN_USUAL * usual)
     text = REJECTED if glyphs[0].rejected else glyphs[0].text
     for gap, glyph in zip(gaps, glyphs[1:], strict=True):
