@@ -29,6 +29,7 @@ from .silence import silenced
 @click.option("--minutes", type=float, help="Train for so long instead of the recipe's epochs.")
 @click.option("--epochs", type=int, help="Train for so many epochs instead of the recipe's.")
 @click.option("--seed", type=int, help="Instead of the recipe's seed.")
+@click.option("--start-from", type=click.Path(path_type=Path), help="Begin with the weights of this run's best model.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes that draw glyphs.")
 def train(
     recipe: str,
@@ -37,6 +38,7 @@ def train(
     minutes: float | None,
     epochs: int | None,
     seed: int | None,
+    start_from: Path | None,
     workers: int,
 ) -> None:
     """Train the model of RECIPE, a shipped recipe's name or a .toml file.
@@ -51,6 +53,9 @@ def train(
         pace = dataclasses.replace(pace, epochs=epochs, minutes=0.0)
     if minutes is not None:
         pace = dataclasses.replace(pace, minutes=minutes)
+    if start_from is not None:
+        open_run(start_from)  # that it is one should be known before the drawing, which takes minutes
+        pace = dataclasses.replace(pace, start_from=str(start_from))
     wanted = dataclasses.replace(wanted, training=pace, seed=wanted.seed if seed is None else seed)
     sources, files = find_sources(wanted, data)
     run = start_run(out or Path("runs") / wanted.name, wanted, GlyphPreprocessing(), files)

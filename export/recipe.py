@@ -62,7 +62,10 @@ class DataRecipe:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """Length and pace: `minutes` of wall time when not 0, else `epochs`; the learning rate follows a cosine over it."""
+    """Length and pace: `minutes` of wall time when not 0, else `epochs`; the learning rate follows a cosine over it.
+
+    `start_from` is a run folder whose best model, of the same network, lends its weights to begin with.
+    """
 
     epochs: int = 30
     minutes: float = 0.0
@@ -72,6 +75,7 @@ class TrainingRecipe:
     weight_decay: float = 1e-2
     label_smoothing: float = 0.05
     average: float = 0.999
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         _require(self.epochs > 0, "epochs", "1 or more")

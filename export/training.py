@@ -29,8 +29,9 @@ from .augmentation import Augmenter
 from .batches import Targets, prepare
 from .networks import build_network, predict
 from .pool import Pool
+from .quantize import load_keras
 from .recipe import Recipe, TrainingRecipe
-from .run_folder import RunFolder
+from .run_folder import RunFolder, open_run
 from .sources import JUNK
 from .teachers import ask_teachers
 
@@ -119,6 +120,8 @@ class _State:
         loss = keras.losses.CategoricalCrossentropy(from_logits=True)
         # XLA on a processor trains several times more slowly here.
         model.compile(optimizer, loss, jit_compile=False)
+        if recipe.training.start_from:
+            _lend_weights(Path(recipe.training.start_from), model)
         return cls(model, model.get_weights())
 
     def progress(self, recipe: TrainingRecipe, since: float = 0.0, part: float = 0.0) -> float:
@@ -167,6 +170,17 @@ class _State:
 
     def counters(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("epoch", "step", "elapsed")}
+
+
+def _lend_weights(lender: Path, model: Any) -> None:
+    """Give the model the weights of another run's best one; `TrainingError` when the networks differ."""
+    run = open_run(lender)
+    if not run.best_model.is_file():
+        raise TrainingError(f"{lender}: no best.keras in it yet: train it for an epoch at least")
+    weights = load_keras(run.best_model).get_weights()
+    if [array.shape for array in weights] != [array.shape for array in model.get_weights()]:
+        raise TrainingError(f"{lender}: its network is another one: start_from wants the same stages and charset")
+    model.set_weights(weights)
 
 
 def _epoch(state: _State, training: Pool, targets: Targets, recipe: Recipe, advance: Callable[[], None]) -> list[float]:

@@ -56,6 +56,18 @@ def test_a_finished_run_is_not_trained_on(trained: Path, recipe: Path, dataset: 
     assert (trained / "best.keras").stat().st_mtime_ns == before
 
 
+def test_a_training_can_start_from_another_run(tmp_path: Path, recipe: Path, dataset: Path, trained: Path) -> None:
+    gentle = variant(recipe, tmp_path, ("epochs = 4", "epochs = 1"), ("learning_rate = 1e-2", "learning_rate = 1e-5"))
+    run_train(gentle, dataset, tmp_path / "run", "--start-from", str(trained))
+    begun, lender = open_run(tmp_path / "run").best(), open_run(trained).best()
+    assert begun is not None
+    assert lender is not None
+    assert begun["accuracy"]["drawn"] >= lender["accuracy"]["drawn"] - 5
+    wider = variant(recipe, tmp_path, ("[[8], [16], [16]]", "[[8], [16], [24]]"))
+    with pytest.raises(TrainingError, match="network is another one"):
+        run_train(wider, dataset, tmp_path / "wider", "--start-from", str(trained))
+
+
 def test_a_killed_training_goes_on_where_it_was(tmp_path: Path, recipe: Path, dataset: Path) -> None:
     longer = variant(recipe, tmp_path, ("epochs = 4", "epochs = 15"))
     out = tmp_path / "run"
