@@ -73,8 +73,21 @@ clean:
 test-camera: $(VENV)/exists
 	tests/camera/run $(BIN)/python
 
-test-arm64: $(VENV)/develops
+test-arm64: $(VENV)/reads
+	$(PIP) pytest pytest-timeout
 	tests/arm64/run $(BIN)
 
 doctor-docs: $(VENV)/reads
 	$(BIN)/python tests/doctor_page.py build/doctor docs/doctor.md
+
+# What goes wrong around a running loop, at full length, with its table in docs/reliability.md and pictures in docs/page.
+.PHONY: test-faults faults-tools
+
+faults-tools:
+	apt-get install --yes --no-install-recommends mosquitto chromium chromium-driver
+
+test-faults: $(VENV)/develops
+	@mkdir -p build && rm -f build/faults.jsonl
+	EDGE_HWR_FAULTS=full EDGE_HWR_FAULT_ROWS=build/faults.jsonl $(BIN)/python -m pytest tests/device/test_faults.py \
+	    tests/device/test_mqtt.py tests/device/test_browser.py tests/device/test_load.py tests/device/test_fuzz.py
+	$(BIN)/python tests/device/fault_table.py build/faults.jsonl docs/reliability.md

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 
 from .assembly import run as run_settings
 from .live import Tally
@@ -41,6 +42,7 @@ def run(config: Path | None, verbose: bool, **flags: Any) -> None:
     once it has settled, and when it changes. Of pictures and videos every frame is read.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
+    cv2.setNumThreads(1)  # its calls are too short to share out, and its waiting threads would burn the other cores
     given = {name: value for name, value in flags.items() if value is not None}
     with stopped_by_signals() as stop:
         settings = make_settings(load_settings(config) if config else {}, given)

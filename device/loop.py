@@ -22,7 +22,7 @@ from .region import Region
 from .result import Result
 from .retries import RetryBounds
 from .scene import Scene
-from .settle import SETTLE_S, Settler
+from .settle import RECORDED_FRAMES, Settler
 from .sinks import Sink
 from .sources import Frame, LiveSource, Source
 from .systemd import Supervisor
@@ -123,7 +123,7 @@ class _Loop:
         self._watch = watch
         self._supervisor = supervisor
         self._scene = Scene()
-        self._settler = Settler(SETTLE_S if source.live else 0.0)
+        self._settler = Settler() if source.live else Settler(0.0, RECORDED_FRAMES)
         self._capture: Capture | None = None
         self._last: Result | None = None
         self._last_change = time.monotonic()

@@ -22,6 +22,9 @@ SETTLE_S = 0.3
 SETTLE_FRAMES = 3
 """For how many frames, whatever their rate."""
 
+RECORDED_FRAMES = 8
+"""The same for a recording, whose frames come as fast as they are read: some 0.3 s of it."""
+
 FADING = 0.25
 """The share of its weight that a vote for a character loses with each frame."""
 
@@ -30,6 +33,9 @@ PRESENCE_FADING = 0.4
 
 APPEARS, VANISHES, FORGOTTEN = 0.5, 0.25, 0.1
 """A glyph is there from a presence of the first on, until it falls below the second: no flicker in between."""
+
+_BLANK, _NO_BLANK = 0.65, 0.35
+"""There is a blank from the first share of the votes on, until it falls below the second."""
 
 _TAKEOVER = 1.5
 """Another character needs so many times the votes of the one that is shown."""
@@ -41,7 +47,7 @@ box of a 1 that becomes an 8 lies within that of the 8."""
 
 @dataclass(slots=True)
 class _Track:
-    """One glyph over time: `line` is the line it belongs to, `blank` how many of its frames had a blank before it."""
+    """One glyph over time: `line` is the line it belongs to, `gap` the share of its frames with a blank before it."""
 
     box: Box
     line: int
@@ -49,13 +55,15 @@ class _Track:
     label: str = ""
     presence: float = 0.0
     mass: float = 0.0
-    blank: float = 0.0
+    gap: float = 0.0
+    blank: bool = False
     there: bool = False
 
     def vote(self, text: str, confidence: float, blank: bool) -> None:
         self.presence += PRESENCE_FADING * (1 - self.presence)
         self.mass += FADING * (1 - self.mass)
-        self.blank += FADING * (blank - self.blank) if self.votes else blank
+        self.gap += FADING * (blank - self.gap) if self.votes else blank
+        self.blank = self.gap > (_NO_BLANK if self.blank else _BLANK)
         self.votes = {label: votes * (1 - FADING) for label, votes in self.votes.items() if votes > 0.01}
         self.votes[text] = self.votes.get(text, 0.0) + FADING * confidence
         best = max(self.votes, key=self.votes.__getitem__)
@@ -86,11 +94,12 @@ class _Piece:
 class Settler:
     """Turns readings, one a frame, into the text that has settled.
 
-    `settle_s` is how long a text has to rest, beside the SETTLE_FRAMES that it always has to.
+    A text has to rest for `settle_s` seconds and for `settle_frames` frames.
     """
 
-    def __init__(self, settle_s: float = SETTLE_S) -> None:
+    def __init__(self, settle_s: float = SETTLE_S, settle_frames: int = SETTLE_FRAMES) -> None:
         self._settle_s = settle_s
+        self._settle_frames = settle_frames
         self._tracks: list[_Track] = []
         self._order: dict[int, int] = {}
         self._next_line = 0
@@ -117,7 +126,7 @@ class Settler:
             self._frames, self._since = 0, time
         self._frames += 1
         self._candidate = composed
-        if self._frames < SETTLE_FRAMES or time - self._since < self._settle_s:
+        if self._frames < self._settle_frames or time - self._since < self._settle_s:
             return None
         return self._give()
 
@@ -219,7 +228,7 @@ def _line(tracks: list[_Track]) -> Line:
     bottom = max(track.box.y + track.box.h for track in tracks)
     text = tracks[0].label
     for track in tracks[1:]:
-        text += (" " if track.blank > 0.5 else "") + track.label
+        text += (" " if track.blank else "") + track.label
     glyphs = tuple(Glyph(track.label, track.confidence, track.box, track.label == REJECTED) for track in tracks)
     confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
     return Line(text, confidence, Box(left, top, right - left, bottom - top), glyphs)

@@ -33,6 +33,8 @@ _COMMANDS = {
     "run": _Command("edge_hwr.device.commands", "run", "Read live: camera, video, stream, folder.", "[device]"),
     "bench": _Command("edge_hwr.device.bench.command", "bench", "Measure what models cost on this device."),
     "doctor": _Command("edge_hwr.device.doctor.command", "doctor", "Is this machine ready, and what to type if not."),
+    "config": _Command("edge_hwr.device.commands", "config", "Check the configuration of run.", "[device]"),
+    "service": _Command("edge_hwr.device.service", "service", "Run as a service of systemd.", "[device]"),
     "models": _Command("edge_hwr.commands", "models", "List the models that ship."),
     "evaluate": _Command("edge_hwr.commands", "evaluate", "Measure a model on a dataset."),
     "train": _Command("edge_hwr.export.commands", "train", "Train a model on a workstation.", "[export]"),

@@ -13,7 +13,8 @@ from .probing import Answer, Ask
 NORMAL_DIFFERENCE = 2
 """Steps of int8 that runtimes and processors differ by."""
 
-_BUILT_ON_NUMPY = {"runtime": "the TFLite runtime", "opencv": "OpenCV", "picamera2": "picamera2"}
+# tflite-runtime loads with any NumPy, and fails when it is given a model.
+_BUILT_ON_NUMPY = {"models": "the TFLite runtime", "opencv": "OpenCV", "picamera2": "picamera2"}
 
 
 def pip_install(*requirements: str) -> str:

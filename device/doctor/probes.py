@@ -11,6 +11,8 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ..causes import root_cause
+
 
 def numpy() -> dict[str, Any]:
     import numpy as np
@@ -82,8 +84,6 @@ def _formats(number: int) -> dict[str, Any]:
     import libcamera
     from picamera2 import Picamera2
 
-    from ..causes import root_cause
-
     try:
         camera = Picamera2(number)
     except (RuntimeError, IndexError) as error:
@@ -113,7 +113,7 @@ def _main(name: str) -> None:
     try:
         answer: dict[str, Any] = {"values": PROBES[name]()}
     except Exception as error:  # whatever a broken library raises is the answer
-        answer = {"kind": type(error).__name__, "error": " ".join(str(error).split())}
+        answer = {"kind": type(error).__name__, "error": root_cause(error)}
     print(json.dumps(answer))
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from edge_hwr.errors import RuntimeMissingError, UsageError
 
 from ..live import Live
-from .delivery import Delivery
+from .delivery import FAREWELL_S, Delivery
 from .discovery import announcements
 from .outbox import Outbox
 
@@ -101,10 +101,7 @@ class Mqtt(Delivery):
                     self.outbox.delivered(acknowledged)
                     acknowledged.clear()
                     self.progressed()
-            self._publish(client, "availability", "offline", retain=True)
-            self._publish(client, "state", str(self._live.state), retain=True)
-            self._turn(client, _TURN_S)
-            client.disconnect()
+            self._take_leave(client)
         finally:
             self.outbox.delivered(acknowledged)
             self._published_state, self._measures_at = "", 0.0
@@ -144,6 +141,16 @@ class Mqtt(Delivery):
         for topic, message in announcements(self._device, self._base):
             client.publish(topic, json.dumps(message), qos=1, retain=True)
         self._publish(client, "availability", "online", retain=True)
+
+    def _take_leave(self, client: Client) -> None:
+        self._publish(client, "state", str(self._live.state), retain=True)
+        last = client.publish(f"{self._base}/availability", "offline", qos=1, retain=True)
+        # Until the last is acknowledged, and so all is read: an answer left unread would break the connection off, and
+        # the broker take us for dead and publish the will.
+        deadline = time.monotonic() + FAREWELL_S
+        while not last.is_published() and time.monotonic() < deadline:
+            self._turn(client, _TURN_S)
+        client.disconnect()
 
     def _publish_condition(self, client: Client) -> None:
         live = self._live

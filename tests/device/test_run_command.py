@@ -12,10 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from mjpeg_server import frames, part, serve
 from processes import running
 
 import edge_hwr
+from edge_hwr.device.commands import run as run_command
+from edge_hwr.device.sinks import Outbox
 
 MODEL = Path(edge_hwr.__file__).parent / "models" / "digits.tflite"
 pytestmark = pytest.mark.skipif(not MODEL.exists(), reason="the digits bundle is not built yet")
@@ -52,7 +55,7 @@ def test_a_folder_to_the_terminal_and_to_json_lines(tmp_path: Path) -> None:
 def test_a_video_ends_cleanly(tmp_path: Path) -> None:
     path = tmp_path / "video.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (640, 240))
-    for text in ("12", "12", "12", "345", "345", "345", "345"):
+    for text in (*["12"] * 10, *["345"] * 4):
         writer.write(cv2.cvtColor(page(text), cv2.COLOR_GRAY2BGR))
     writer.release()
     done = run("--source", path)
@@ -119,3 +122,34 @@ def assert_one_line(done: subprocess.CompletedProcess[str], message: str) -> Non
     assert message in done.stderr
     assert done.stderr.startswith("edge-hwr: error: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_plain_run_loads_neither_page_nor_broker() -> None:
+    program = (
+        "import sys, edge_hwr.device.commands, edge_hwr.device.service\n"
+        "print({'aiohttp', 'paho', 'prometheus_client'} & {name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_everywhere_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program in this process, with all places for text, of which the servers are away."""
+    monkeypatch.setattr("edge_hwr.device.sinks.delivery.FAREWELL_S", 0.1)
+    for number, text in enumerate(("2750", "481")):
+        cv2.imwrite(str(tmp_path / f"page{number}.png"), page(text))
+    (tmp_path / "secret").write_text("0123456789abcdef")
+    (tmp_path / "c.toml").write_text(
+        'jsonl = "out.jsonl"\ncsv = "out.csv"\nsqlite = "out.sqlite"\noutbox = "outbox"\nserve = "0"\n'
+        'webhook = "http://127.0.0.1:9/"\nmqtt = "mqtt://127.0.0.1:9"\nmqtt_password_file = "secret"\n'
+        'token_file = "secret"\nregion = "0,0,640,240"\n'
+    )
+    done = CliRunner().invoke(run_command, ["--config", str(tmp_path / "c.toml"), "--source", str(tmp_path)])
+    assert done.exit_code == 0, done.exception
+    assert "page0.png\n2750\npage1.png\n481\n" in done.output
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+    assert len(list((tmp_path / "outbox").glob("*.sqlite"))) == 2
+    for name in ("webhook", "mqtt"):
+        with Outbox(tmp_path / "outbox" / f"{name}.sqlite") as outbox:
+            assert len(outbox) == 2

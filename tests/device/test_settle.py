@@ -71,6 +71,14 @@ def test_blanks_and_lines_stay_where_they_are() -> None:
     assert texts(frames) == ["12 34\n5"]
 
 
+def test_a_blank_that_is_seen_in_half_of_the_frames_does_not_flicker() -> None:
+    def close(text: str) -> Reading:
+        return reading(Line(text, 0.95, Box(20, 50, 80, 40), line("31").glyphs))
+
+    assert texts([close("31")] * 20 + [close("3 1"), close("31")] * 30) == ["31"]
+    assert texts([close("3 1")] * 20 + [close("31"), close("3 1")] * 30) == ["3 1"]
+
+
 def test_a_reader_that_tells_lines_only() -> None:
     def words(text: str) -> Reading:
         return Reading(640, 480, "lines", (Line(text, 0.9, Box(10, 10, 300, 40)),))
