@@ -226,7 +226,7 @@ def _belongs(components: Boxes, main: int, width: int, height: int) -> NDArray[n
     size = max(mw, mh)
     gap_x = np.maximum(np.maximum(x - (mx + mw), mx - (x + w)), 0)
     gap_y = np.maximum(np.maximum(y - (my + mh), my - (y + h)), 0)
-    at_edge = (x <= 1) | (y <= 1) | (x + w >= width - 1) | (y + h >= height - 1)
+    at_edge = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
     belongs = (area >= 0.012 * area[main]) & (area >= 3) & (gap_x <= 0.25 * size) & (gap_y <= 0.5 * size) & ~at_edge
     belongs[main] = True
     return np.asarray(belongs, np.bool_)
