@@ -28,10 +28,11 @@ def drop_crumbs(
     `labels` gives for each pixel of `mask` the row of its component, plus one; `height` is that of the writing.
     """
     area = components[:, 4]
-    ruling = np.append(False, area == 0)[labels]
-    if not ruling.any():
-        _drop_bars(labels, components, height, np.zeros(len(components), np.bool_))
+    emptied = area == 0
+    if not emptied.any():
+        _drop_bars(labels, components, height, emptied)
         return
+    ruling = np.append(False, emptied)[labels]
     count = len(components) + 1
     core = np.bincount(labels[cv2.erode(mask, _CORE_KERNEL) > 0], minlength=count)[1:]
     reach = 2 * max(2, round(0.15 * height)) + 1

@@ -101,55 +101,65 @@ def _fixed_layout() -> Layout:
 
 def _place(found: Layout, parameters: GlyphPreprocessing) -> Batch:
     """Scale every glyph into its slot of an (N, height, width) canvas: darkness below the paper, neighbours removed."""
-    height, width, margin = parameters.height, parameters.width, parameters.margin
+    height, width = parameters.height, parameters.width
     canvas = np.zeros((len(found), height, width), np.uint8)
-    boxes = found.boxes
-    paper = found.ink.paper_at(boxes[:, 0] + boxes[:, 2] // 2, boxes[:, 1] + boxes[:, 3] // 2).tolist()
-    crowded = _crowded(found).tolist()
-    for index, (x, y, w, h) in enumerate(boxes.tolist()):
-        crop = _darkness(found, index, (x, y, w, h), paper[index], crowded[index])
-        crop_height, crop_width = crop.shape
-        room_height, room_width = height - 2 * margin, width - 2 * margin
-        # Whichever side fills its room first sets the scale; integers, rounded to nearest.
-        if crop_height * room_width >= crop_width * room_height:
-            new_height = room_height
-            new_width = max(1, (2 * crop_width * room_height + crop_height) // (2 * crop_height))
-        else:
-            new_width = room_width
-            new_height = max(1, (2 * crop_height * room_width + crop_width) // (2 * crop_width))
-        factor = max(1, min(crop_height // new_height, crop_width // new_width))
+    edges = _crop_edges(found)
+    sizes = _fitted(edges[:, 2:] - edges[:, :2], parameters)
+    factors = ((edges[:, 2:] - edges[:, :2]) // sizes).min(axis=1)
+    corners = (np.array([width, height]) - sizes) // 2
+    middle = found.boxes[:, :2] + found.boxes[:, 2:] // 2
+    paper = found.ink.paper_at(middle[:, 0], middle[:, 1])
+    plan = (edges, sizes, factors, corners, paper, _crowded(found))
+    for index, ((left, top, right, bottom), size, factor, (x, y), level, crowded) in enumerate(
+        zip(*(column.tolist() for column in plan), strict=True)
+    ):
+        crop: Grey = cv2.LUT(found.grey[top:bottom, left:right], _BELOW[level])  # type: ignore[assignment]
+        if crowded:
+            _clear_foreign(crop, found, index, (left, top, right, bottom))
         if factor > 1:
             crop = reduce_by(crop, factor)
-        top, left = (height - new_height) // 2, (width - new_width) // 2
-        canvas[index, top : top + new_height, left : left + new_width] = cv2.resize(
-            crop, (new_width, new_height), interpolation=cv2.INTER_LINEAR_EXACT
-        )
+        slot = canvas[index, y : y + size[1], x : x + size[0]]
+        cv2.resize(crop, size, dst=slot, interpolation=cv2.INTER_LINEAR_EXACT)
     return canvas
 
 
-def _darkness(found: Layout, index: int, box: tuple[int, int, int, int], paper: int, crowded: bool) -> Grey:
-    """The glyph's crop as darkness below the paper (uint8), with a rim for the soft edge of its strokes."""
-    x, y, w, h = box
+def _crop_edges(found: Layout) -> NDArray[np.int32]:
+    """Left, top, right, bottom of the crops (N, 4): the boxes, with a rim for the soft edge of the strokes."""
     rim = found.ink.reduction
     rows, columns = found.grey.shape
-    top, bottom = max(y - rim, 0), min(y + h + rim, rows)
-    left, right = max(x - rim, 0), min(x + w + rim, columns)
-    crop = found.grey[top:bottom, left:right]
-    dark = np.asarray(cv2.subtract(np.full_like(crop, paper), crop), np.uint8)
-    if crowded:
-        step = found.ink.reduction
-        labels = found.labels[top // step : -(-bottom // step), left // step : -(-right // step)]
-        own = found.owner[labels] == index
-        foreign = ((labels > 0) & ~own).astype(np.uint8)
-        # What lies beside foreign ink is its soft edge, unless it is this glyph's own ink.
-        foreign = cv2.dilate(foreign, _RIM_KERNEL) & ~own
-        if step > 1:
-            foreign = foreign.repeat(step, axis=0).repeat(step, axis=1)
-        dy, dx = top % step, left % step
-        cut = foreign[dy : dy + dark.shape[0], dx : dx + dark.shape[1]]
-        dark[: cut.shape[0], : cut.shape[1]][cut != 0] = 0
-    return dark
+    low = np.maximum(found.boxes[:, :2] - rim, 0)
+    high = np.minimum(found.boxes[:, :2] + found.boxes[:, 2:] + rim, np.array([columns, rows], np.int32))
+    return np.concatenate([low, high], axis=1)
 
+
+def _fitted(crops: NDArray[np.int32], parameters: GlyphPreprocessing) -> NDArray[np.int32]:
+    """Widths and heights (N, 2) of crops scaled, in proportion, to fill the tensor less its margin."""
+    room_width, room_height = parameters.width - 2 * parameters.margin, parameters.height - 2 * parameters.margin
+    width, height = crops[:, 0], crops[:, 1]
+    # Whichever side fills its room first sets the scale; integers, rounded to nearest.
+    upright = height * room_width >= width * room_height
+    fitted_width = np.where(upright, np.maximum((2 * width * room_height + height) // (2 * height), 1), room_width)
+    fitted_height = np.where(upright, room_height, np.maximum((2 * height * room_width + width) // (2 * width), 1))
+    return np.stack([fitted_width, fitted_height], axis=1)
+
+
+def _clear_foreign(crop: Grey, found: Layout, index: int, edges: tuple[int, int, int, int]) -> None:
+    """Wipe the ink of other glyphs and of ruling out of a crop, in place."""
+    left, top, right, bottom = edges
+    step = found.ink.reduction
+    labels = found.labels[top // step : -(-bottom // step), left // step : -(-right // step)]
+    own = found.owner[labels] == index
+    foreign = ((labels > 0) & ~own).astype(np.uint8)
+    # What lies beside foreign ink is its soft edge, unless it is this glyph's own ink.
+    foreign = cv2.dilate(foreign, _RIM_KERNEL) & ~own
+    if step > 1:
+        foreign = foreign.repeat(step, axis=0).repeat(step, axis=1)
+    cut = foreign[top % step :, left % step :][: crop.shape[0], : crop.shape[1]]
+    crop[: cut.shape[0], : cut.shape[1]][cut != 0] = 0
+
+
+_BELOW = np.maximum(np.arange(256)[:, np.newaxis] - np.arange(256), 0).astype(np.uint8)
+"""For each brightness of the paper the table that takes a pixel to its darkness below it."""
 
 _RIM_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
 

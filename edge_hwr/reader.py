@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import pairwise
+from operator import add, sub
 from pathlib import Path
 from typing import Any
 
@@ -83,23 +83,18 @@ class Reader:
 
 def _line(glyphs: list[Glyph]) -> Line:
     """Join glyphs, left to right, into a line; a wide gap is a blank."""
-    left = min(glyph.box.x for glyph in glyphs)
-    top = min(glyph.box.y for glyph in glyphs)
-    right = max(glyph.box.x + glyph.box.w for glyph in glyphs)
-    bottom = max(glyph.box.y + glyph.box.h for glyph in glyphs)
-    height = sorted(glyph.box.h for glyph in glyphs)[len(glyphs) // 2]
-    gaps = [_gap(before.box, after.box, height) for before, after in pairwise(glyphs)]
+    lefts, tops, widths, heights = zip(*(glyph.box for glyph in glyphs), strict=True)
+    height = sorted(heights)[len(heights) // 2]
+    # For the gaps a narrow glyph (1, i, a comma) is taken to be as wide as others of its height.
+    spare = [max(height / 2 - width, 0) / 2 for width in widths]
+    starts = map(sub, lefts[1:], spare[1:])
+    ends = [left + width + more for left, width, more in zip(lefts, widths, spare, strict=True)]
+    gaps = list(map(sub, starts, ends))
     usual = sorted(gaps)[2 * (len(gaps) - 1) // 5] if len(gaps) > 1 else 0
     blank = max(_WORD_GAP * height, _WIDER_THAN_USUAL * usual)
     text = REJECTED if glyphs[0].rejected else glyphs[0].text
     for gap, glyph in zip(gaps, glyphs[1:], strict=True):
         text += (" " if gap > blank else "") + (REJECTED if glyph.rejected else glyph.text)
-    confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
-    return Line(text, confidence, Box(left, top, right - left, bottom - top), tuple(glyphs))
-
-
-def _gap(before: Box, after: Box, height: int) -> float:
-    """Bare paper between two glyphs, a narrow one (1, i, a comma) taken to be as wide as others of its height."""
-    least = height / 2
-    spare = max(least - before.w, 0) / 2 + max(least - after.w, 0) / 2
-    return after.x - before.x - before.w - spare
+    left, top = min(lefts), min(tops)
+    box = Box(left, top, max(map(add, lefts, widths)) - left, max(map(add, tops, heights)) - top)
+    return Line(text, sum(glyph.confidence for glyph in glyphs) / len(glyphs), box, tuple(glyphs))

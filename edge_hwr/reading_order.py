@@ -12,17 +12,18 @@ def order_into_lines(boxes: NDArray[np.int32]) -> list[list[int]]:
     Glyphs are taken from left to right, and each joins the line whose last glyph it overlaps most in height: so a line
     may climb or fall across the page (a sheet held at an angle) without running into its neighbours.
     """
-    left, top, width, height = (boxes[:, k].tolist() for k in range(4))
+    top, height = boxes[:, 1].tolist(), boxes[:, 3].tolist()
     lines: list[list[int]] = []
     ends: list[tuple[float, float, float]] = []  # per line: upper and lower edge and height, averaged over its end
-    for i in sorted(range(len(left)), key=lambda i: (left[i] + width[i] / 2, top[i])):
+    for i in np.lexsort((boxes[:, 1], 2 * boxes[:, 0] + boxes[:, 2])).tolist():
         upper, lower = top[i], top[i] + height[i]
         best, best_share = -1, 0.4
         for k, (line_upper, line_lower, line_height) in enumerate(ends):
-            overlap = min(lower, line_lower) - max(upper, line_upper)
-            share = overlap / min(height[i], line_height)
-            if share > best_share:
-                best, best_share = k, share
+            if line_upper < lower and upper < line_lower:
+                overlap = min(lower, line_lower) - max(upper, line_upper)
+                share = overlap / min(height[i], line_height)
+                if share > best_share:
+                    best, best_share = k, share
         if best < 0:
             lines.append([i])
             ends.append((upper, lower, height[i]))
