@@ -111,6 +111,11 @@ class TfliteModel:
                     interpreter.resize_tensor_input(source["index"], [bucket, *source["shape"][1:]])
                 interpreter.allocate_tensors()
                 interpreter.invoke()  # the first run is slower, and sizes an output whose shape is not fixed
+        except SystemError as error:  # tflite-runtime was built on NumPy 1, and finds out only here
+            raise RuntimeMissingError(
+                f"{runtime_name()} was built for another NumPy than {np.__version__}: "
+                "pip install 'numpy<2' 'opencv-python-headless<4.12'"
+            ) from error
         except (RuntimeError, ValueError, IndexError) as error:
             raise ModelError(f"the runtime {runtime_name()} refuses the model: {error}") from error
         if len(interpreter.tensor(scores["index"])()) != bucket:
