@@ -33,17 +33,34 @@ def drop_crumbs(
         _drop_bars(labels, components, height, emptied)
         return
     ruling = np.append(False, emptied)[labels]
-    count = len(components) + 1
-    core = np.bincount(labels[cv2.erode(mask, _CORE_KERNEL) > 0], minlength=count)[1:]
-    reach = 2 * max(2, round(0.15 * height)) + 1
-    beside = cv2.dilate(ruling.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_RECT, (reach, reach))) > 0
-    touching = np.bincount(labels[beside], minlength=count)[1:] > 0
+    core = np.bincount(labels[cv2.erode(mask, _CORE_KERNEL) > 0], minlength=len(components) + 1)[1:]
     share = core / np.maximum(area, 1)
     writing = (area > 0) & (share > _HAIRLINE_CORE) & (components[:, 3] >= 0.5 * height)
     thick_pen = writing.any() and np.median(share[writing]) >= _LEAST_PEN_CORE
-    hairline = (share < _HAIRLINE_CORE) & thick_pen
+    hairline = (area > 0) & (share < _HAIRLINE_CORE) & thick_pen
     _drop_bars(labels, components, height, hairline)
-    components[hairline & touching, 4] = 0
+    if hairline.any():
+        _drop_networks(labels, components, height, hairline, ruling)
+
+
+def _drop_networks(
+    labels: NDArray[np.integer[Any]],
+    components: NDArray[np.int32],
+    height: float,
+    hairline: NDArray[np.bool_],
+    ruling: NDArray[np.bool_],
+) -> None:
+    """Empty the rows of hairlines that, with those next to them and the ruling, make something larger than a glyph."""
+    reach = 2 * max(1, round(0.12 * height)) + 1
+    thin = (np.append(False, hairline)[labels] | ruling).astype(np.uint8)
+    joined = cv2.dilate(thin, cv2.getStructuringElement(cv2.MORPH_RECT, (reach, reach)))
+    _, networks, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_32S)
+    large = stats[:, 2:4].max(axis=1) > 1.9 * height + reach
+    for index in np.flatnonzero(hairline):
+        x, y, w, h, _ = components[index].tolist()
+        here = networks[y : y + h, x : x + w][labels[y : y + h, x : x + w] == index + 1]
+        if large[here[0]]:
+            components[index, 4] = 0
 
 
 def _drop_bars(

@@ -63,6 +63,26 @@ def test_grid_is_not_ink_and_its_digits_are_found_touching_or_not():
     assert sorted(cells) == [(row, column) for row in range(9) for column in range(9)]
 
 
+def test_thin_pen_is_found_beside_bold_print_on_a_grid():
+    page = sheet(960, 960)
+    for k in range(10):
+        cv2.line(page, (30 + 100 * k, 30), (30 + 100 * k, 930), (40,), 2, cv2.LINE_AA)
+        cv2.line(page, (30, 30 + 100 * k), (930, 30 + 100 * k), (40,), 2, cv2.LINE_AA)
+    rng = np.random.default_rng(2)
+    for row in range(9):
+        for column in range(9):
+            x, y = 50 + 100 * column, 58 + 100 * row
+            if (row + column) % 2:
+                write(page, "8", x + 10, y + 50, size=50, pen=9)
+            else:  # a zigzag of a sharp pencil, two pixels wide
+                bends = np.array([[x, y], [x + 34, y + 6], [x + 4, y + 30], [x + 36, y + 52]]) + rng.integers(
+                    -3, 4, (4, 2)
+                )
+                cv2.polylines(page, [bends.astype(np.int32)], False, (90,), 2, cv2.LINE_AA)
+    cells = {(int((y - 30) // 100), int((x - 30) // 100)) for x, y in centres(find_glyphs(page).boxes)}
+    assert len(cells) >= 79
+
+
 def test_table_edge_and_dark_table_are_not_ink():
     page = np.full((480, 640), 70, np.uint8)
     page[:, 200:] = sheet(440, 480)
