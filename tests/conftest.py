@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from pathlib import Path
 
 import drawn_model
@@ -13,6 +14,9 @@ from drawn_model import DIGITS, describe
 from edge_hwr.bundle import Bundle, open_bundle, write_bundle
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 from edge_hwr.runtime import TfliteModel
+
+# A shell starts its background jobs with Ctrl-C ignored, and the processes that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

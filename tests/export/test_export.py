@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -107,7 +108,9 @@ def test_fine_tuning_saves_what_calibration_cannot(tmp_path: Path, trained: Path
     model = load_keras(run / "best.keras")
     pool = Pool.load(run / "pool.npz")
     known = pool.select(pool.labels >= 0)
-    norm, convolution = model.get_layer("batch_normalization"), model.get_layer("conv2d_1")
+    # By their order: Keras counts its names on from whatever this process has built before.
+    norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
+    convolution = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][1]
     gamma, beta, mean, variance = norm.get_weights()
 
     def silence(channel: int) -> float:
