@@ -134,7 +134,7 @@ def test_fine_tuning_saves_what_calibration_cannot(tmp_path: Path, trained: Path
     assert figures["int8"]["drop_points"] > 3 >= figures["int8 qat"]["drop_points"]
     assert TfliteModel(bundle.flatbuffer).input_dtype == np.uint8
     report = json.loads((run / "export-tuned.json").read_text())
-    assert {item["layer"] for item in report["noise_db"] if item["kind"] == "weights"} >= {"logits", "conv2d_1"}
+    assert {item["layer"] for item in report["noise_db"] if item["kind"] == "weights"} >= {"logits", convolution.name}
     assert (run / "export-tuned-noise.png").read_bytes().startswith(b"\x89PNG")
 
 
