@@ -73,9 +73,9 @@ clean:
 test-camera: $(VENV)/exists
 	tests/camera/run $(BIN)/python
 
-test-arm64: $(VENV)/reads
+test-arm64: $(VENV)/exists
 	$(PIP) pytest pytest-timeout
-	tests/arm64/run $(BIN)
+	tests/arm64/run $(BIN)/python
 
 doctor-docs: $(VENV)/reads
 	$(BIN)/python tests/doctor_page.py build/doctor docs/doctor.md

@@ -167,3 +167,21 @@ def test_without_picamera2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(RuntimeMissingError, match="apt install python3-picamera2"), open_source("picamera"):
         pass
+
+
+def test_a_camera_that_was_pulled_out_is_told_from_one_that_stalls(camera: type[FakeCamera]) -> None:
+    with open_source("picamera") as source:
+        camera.failure = TimeoutError()
+        camera.cameras = 0
+        with pytest.raises(SourceError, match="picamera:0 was pulled out: plug it in again"):
+            source.read()
+
+
+def test_without_permission_no_camera_is_found(camera: type[FakeCamera], monkeypatch: pytest.MonkeyPatch) -> None:
+    camera.cameras = 0
+    monkeypatch.setattr("edge_hwr.device.sources.picamera.barred_devices", lambda: ["/dev/media0"])
+    with (
+        pytest.raises(SourceError, match="no permission on /dev/media0: `sudo usermod -aG video"),
+        open_source("picamera"),
+    ):
+        pass

@@ -1,0 +1,100 @@
+"""edge-hwr as it is installed on a Pi, run by an emulated one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from emulated import REPOSITORY, VENV, Userland, lines_for, peak_memory_mb
+
+INSTALLED_MB, RESIDENT_MB = 250, 150
+FRAMES = 10
+
+EDGE = f"{VENV}/bin/edge-hwr"
+
+
+def test_what_is_installed(pi: Userland) -> None:
+    versions = json.loads(pi.run(f"{VENV}/bin/python -m pip list --format json").stdout)
+    installed = {package["name"].lower(): package["version"] for package in versions}
+    assert pi.runtime in installed
+    assert installed["numpy"].split(".")[0] == pi.numpy
+    assert not {"tensorflow", "tensorflow-cpu", "keras"} & installed.keys()
+    assert pi.run("command -v cc gcc make", check=False).stdout == "", "it took a compiler"
+
+
+def test_its_size(pi: Userland) -> None:
+    megabytes = int(pi.run(f"du -s --bytes {VENV}").stdout.split()[0]) / 1e6
+    print(f"\n{pi.name}: {megabytes:.0f} MB installed")
+    assert megabytes <= INSTALLED_MB
+
+
+def test_the_doctor(pi: Userland) -> None:
+    code, findings = pi.doctor(show_as=f"{pi.name}")
+    assert findings["Python"]["found"].startswith(f"{pi.python}.")
+    assert "64-bit" in findings["Python"]["found"]
+    assert findings["TFLite runtime"]["found"].startswith(f"{pi.runtime} ")
+    # Every bundle that ships computes what it did at its export.
+    assert findings["Models"]["status"] == "fine", findings["Models"]
+    # There is no picamera2 in Debian: the one thing that is missing, and it says how to get it.
+    assert findings["picamera2"]["status"] == "warning"
+    assert findings["picamera2"]["remedy"] == "sudo apt install -y python3-picamera2 --no-install-recommends"
+    assert {finding["name"] for finding in findings.values() if finding["status"] != "fine"} == {"picamera2"}
+    assert code == 3
+
+
+def test_models(pi: Userland, here: Callable[..., str]) -> None:
+    assert pi.run(f"{EDGE} models --json").stdout == here("models", "--json")
+
+
+def test_pictures_are_read_as_on_x86(pi: Userland, here: Callable[..., str]) -> None:
+    names = sorted(path.name for path in (REPOSITORY / "samples").glob("*.jpg"))
+    there = pi.run(f"{EDGE} read --json {' '.join(f'/root/samples/{name}' for name in names)}").stdout
+    expected = here("read", "--json", *(str(REPOSITORY / "samples" / name) for name in names))
+    texts = [json.loads(line)["text"] for line in there.splitlines()]
+    assert texts == [json.loads(line)["text"] for line in expected.splitlines()]
+    assert len(texts) == len(names)
+
+
+def test_run_on_a_video(pi: Userland, here: Callable[..., str]) -> None:
+    arguments = ("run", "--max-frames", str(FRAMES), "--source")
+    line = pi.line(f"exec {EDGE} {' '.join(arguments)} /root/samples/digits.avi")
+    megabytes, done = peak_memory_mb(line, EDGE, 600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == here(*arguments, str(REPOSITORY / "samples" / "digits.avi"))
+    print(f"\n{pi.name}: run has {megabytes:.0f} MB resident at most")
+    assert 20 < megabytes <= RESIDENT_MB
+
+
+def test_bench(pi: Userland) -> None:
+    if "bench" not in pi.run(f"{EDGE} --help").stdout:
+        pytest.skip("this version has no bench")
+    pi.run(f"{EDGE} bench --runs 3 --threads 1 --batches 1,8 --json /tmp/bench.json", timeout_s=900)
+    assert json.loads(pi.run("cat /tmp/bench.json").stdout)
+
+
+def test_another_numpy_abi(pi: Userland) -> None:
+    """tflite-runtime is built on NumPy 1. The last test of this userland: it breaks the installation for good."""
+    if pi.runtime != "tflite-runtime":
+        pytest.skip("ai-edge-litert works with NumPy 1 and 2")
+    pi.run(f"{VENV}/bin/python -m pip install --quiet 'numpy>=2'")
+    code, findings = pi.doctor(show_as="wrong-numpy-abi")
+    assert code == 1
+    assert findings["NumPy"]["status"] == "failure"
+    assert "was built for another NumPy" in findings["NumPy"]["found"]
+    assert findings["NumPy"]["remedy"].endswith("pip install 'numpy<2' 'opencv-python-headless<4.12'")
+    read = pi.run(f"{EDGE} read /root/samples/note.jpg", check=False)
+    assert read.returncode == 1
+    assert read.stderr.splitlines()[-1].startswith("edge-hwr: error: ")
+    assert "Traceback" not in read.stderr.splitlines()[-1]
+    pi.run(findings["NumPy"]["remedy"])
+    _, findings = pi.doctor(show_as="wrong-numpy-abi-mended")
+    assert findings["NumPy"]["status"] == findings["Models"]["status"] == "fine"
+
+
+def test_the_lines_are_those_of_the_readme() -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    shown = [line for line in lines_for("trixie") if line in readme]
+    if not shown:
+        pytest.skip("README.md shows no lines for a Pi")
+    assert shown == lines_for("trixie")
