@@ -74,10 +74,9 @@ def isolate_glyph(grey: Grey) -> Layout:
     ink = find_ink(grey, max(1, min(grey.shape) // 64))
     height, width = ink.mask.shape
     labels, components = _components(ink.mask)
-    side = min(height, width)
     spans = (components[:, 2] >= 0.9 * width) | (components[:, 3] >= 0.97 * height)
     if spans.any():
-        labels, components = _cut_ruling(labels, components, spans, level=round(0.7 * side), upright=round(0.7 * side))
+        labels, components = _free_from_frame(labels, components, spans)
     group = np.full(len(components), -1, np.int32)
     if components[:, 4].any():
         main = _most_central(components, width, height)
@@ -158,6 +157,44 @@ def _cut_ruling(
     return labels, np.concatenate(found)
 
 
+def _free_from_frame(labels: Labels, components: Boxes, spans: NDArray[np.bool_]) -> tuple[Labels, Boxes]:
+    """Take the lines at the edges of a crop apart from its glyph, unless what spans the crop is the glyph itself.
+
+    A glyph that was cut out tightly looks like a frame in that it reaches every edge. Yet a frame runs along two edges
+    at least, and leaves a glyph when it is taken out; the strokes of a letter leave shards.
+    """
+    height, width = labels.shape
+    side = min(height, width)
+    rest = components[~spans]
+    x, y, w, h = (components[:, k] for k in range(4))
+    near = max(2, side // 20)
+    tight = max(x.min(), y.min(), width - (x + w).max(), height - (y + h).max()) <= near
+    cut_labels, cut = _cut_ruling(labels, components, spans, level=round(0.7 * side), upright=round(0.7 * side))
+    left = cut[len(components) :]
+    whole = components[spans, 4].sum()
+    if tight and not _is_framed(labels, cut_labels, len(components), apart=rest[:, 4].max(initial=0) >= 0.2 * whole):
+        return labels, components
+    inner = max(left[:, 4].max(initial=0), rest[:, 4].max(initial=0))
+    tall = max(left[:, 3].max(initial=0), rest[:, 3].max(initial=0))
+    if inner < 0.2 * whole or tall < 0.3 * height:
+        return labels, components
+    return cut_labels, cut
+
+
+def _is_framed(labels: Labels, cut: Labels, count: int, *, apart: bool) -> bool:
+    """Whether lines run along edges of a crop that meet, or, round a glyph that stands `apart` of them, along any two.
+
+    `cut` are the labels after the lines were cut out, which kept theirs (up to `count`). An M has two stems, a frame
+    around it a corner.
+    """
+    ruling = (labels > 0) & (cut <= count) & (cut > 0)
+    height, width = ruling.shape
+    deep, broad = max(1, height // 5), max(1, width // 5)
+    bands = (ruling[:deep].any(0), ruling[-deep:].any(0), ruling[:, :broad].any(1), ruling[:, -broad:].any(1))
+    top, bottom, left, right = (bool(band.mean() >= 0.9) for band in bands)
+    return ((top or bottom) and (left or right)) or (apart and top + bottom + left + right >= 2)
+
+
 def _unite(components: Boxes, group: NDArray[np.int32]) -> Boxes:
     """Bounding boxes (G, 4) of the groups; renumbers `group` in place to 0..G-1."""
     members = np.flatnonzero(group >= 0)
@@ -226,7 +263,14 @@ def _belongs(components: Boxes, main: int, width: int, height: int) -> NDArray[n
     size = max(mw, mh)
     gap_x = np.maximum(np.maximum(x - (mx + mw), mx - (x + w)), 0)
     gap_y = np.maximum(np.maximum(y - (my + mh), my - (y + h)), 0)
-    at_edge = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
-    belongs = (area >= 0.012 * area[main]) & (area >= 3) & (gap_x <= 0.25 * size) & (gap_y <= 0.5 * size) & ~at_edge
+    # Marks that are small in a crop of their own, a colon's dots or two quotes, are as far apart as the crop is large.
+    near = (gap_x <= max(0.25 * size, 0.3 * width)) & (gap_y <= max(0.5 * size, 0.6 * height))
+    twins = (np.minimum(h, mh) >= 0.6 * np.maximum(h, mh)) & (np.maximum(w, mw) <= 0.6 * mh) & (gap_y == 0)
+    near |= twins & (gap_x <= 0.6 * width)
+    # A glyph that was cut out tightly has pieces of its own at the edges: above one another, or twins.
+    at_edge = (x <= 0) | (y <= 0) | (x + w >= width) | (y + h >= height)
+    main_at_edge = mx <= 1 or my <= 1 or mx + mw >= width - 1 or my + mh >= height - 1
+    tight = main_at_edge & (((gap_x <= 0.4 * size) & (gap_y > 0)) | twins)
+    belongs = (area >= 0.012 * area[main]) & (area >= 3) & near & (~at_edge | tight)
     belongs[main] = True
     return np.asarray(belongs, np.bool_)

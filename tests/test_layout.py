@@ -160,3 +160,16 @@ def test_every_cell_of_real_sudoku_photos_has_a_glyph(data: Path, photo: str):
     inside = [(row, column) for column, row in cells.tolist() if 0 <= row < 9 and 0 <= column < 9]
     assert len(set(inside)) == 81
     assert len(inside) <= 84
+
+
+@pytest.mark.parametrize("border", [0, 1, 12])
+@pytest.mark.parametrize("glyph", list('A08Mci?:!="ztx5'))
+def test_isolate_keeps_all_of_a_glyph_however_tightly_it_was_cut_out(glyph: str, border: int):
+    paper = np.full((120, 120), 235, np.uint8)
+    cv2.putText(paper, glyph, (30, 80), cv2.FONT_HERSHEY_SIMPLEX, 2.2, (40,), 4, cv2.LINE_AA)
+    x, y, w, h = cv2.boundingRect(255 - paper - 20)
+    crop = np.full((h + 2 * border, w + 2 * border), 235, np.uint8)
+    crop[border : border + h, border : border + w] = paper[y : y + h, x : x + w]
+    found = isolate_glyph(crop)
+    kept = cv2.dilate((found.owner[found.labels] == 0).astype(np.uint8), np.ones((3, 3))) > 0
+    assert kept[crop < 100].mean() > 0.95
