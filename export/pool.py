@@ -153,6 +153,8 @@ def _plan(sources: Sequence[DrawnSource], seed: int) -> tuple[list[str], list[_J
                 groups.append(name)
             for validation in (False, True):
                 rows = np.flatnonzero(drawn.source.validation == validation)
+                if 0 < drawn.wanted.samples < len(rows) and not validation:
+                    rows = np.random.default_rng((seed, number)).permutation(rows)[: drawn.wanted.samples]
                 # For validation once, or oftener where there are few, for figures that mean something.
                 few = max(1, _VALIDATION // max(len(rows), 1))
                 rows = np.tile(rows, min(times, few) if validation else times)

@@ -41,8 +41,9 @@ class DataRecipe:
     """One source of glyphs and how often each of its samples is drawn.
 
     `clean` counts plain drawings of every training sample, `camera` counts drawings on paper as a camera sees them.
-    Validation samples are drawn once each way, or oftener where there are few. `samples` is the size of sources that
-    have none of their own (junk); `letters` are characters outside of the charset to be rejected rather than read.
+    Validation samples are drawn once each way, or oftener where there are few. `samples` is the most to take for
+    training (0: all), and the size of a source that has none of its own (junk); `letters` are characters outside of
+    the charset to be rejected rather than read.
     """
 
     source: SourceKind
