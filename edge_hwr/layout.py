@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.components import Boxes, Labels, connected_components, cut_ruling, unite
 from edge_hwr.fragments import join_fragments
 from edge_hwr.hairlines import drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
 from edge_hwr.reading_order import order_into_lines
-from edge_hwr.ruling import find_ruling
-
-Boxes = NDArray[np.int32]
-Labels = NDArray[np.uint16] | NDArray[np.int32]
 
 LEAST_HEIGHT = 5
 """A glyph lower than this many pixels of the reduced picture cannot be told from grain."""
@@ -51,18 +47,25 @@ class Layout:
         return len(self.boxes)
 
 
-def find_glyphs(grey: Grey) -> Layout:
-    """Find the glyphs of a frame, uint8 (H, W), dark ink on lighter paper."""
+def find_glyphs(grey: Grey, *, marks: bool = False) -> Layout:
+    """Find the glyphs of a frame, uint8 (H, W), dark ink on lighter paper.
+
+    With `marks` small ones count, too: the dots, commas and dashes in a line of others. For digits they are dirt.
+    """
     ink = find_ink(grey, reduction_for(max(grey.shape)))
-    labels, components = _components(ink.mask)
+    labels, components = connected_components(ink.mask)
     height = typical_height(components, ink.mask.shape)
     labels, components = _free_from_ruling(labels, components, height)
     drop_crumbs(ink.mask, labels, components, height)
-    group = join_fragments(components, height)
-    boxes = _unite(components, group)
-    kept = _glyph_sized(boxes, height) & ~_scattered(boxes, components, group)
+    group = join_fragments(components, height, marks=marks)
+    boxes = unite(components, group)
+    sized = _glyph_sized(boxes, height)
+    kept = (sized | (marks & _mark_sized(boxes, height))) & ~_scattered(boxes, components, group)
     boxes, group = _keep(boxes, group, kept)
     lines = order_into_lines(boxes)
+    if marks:
+        lines = _without_stray_marks(lines, sized[kept])
+        boxes, group, lines = _keep_lines(boxes, group, lines)
     return _layout(grey, ink, labels, components, boxes, group, lines)
 
 
@@ -73,7 +76,7 @@ def isolate_glyph(grey: Grey) -> Layout:
     """
     ink = find_ink(grey, max(1, min(grey.shape) // 64))
     height, width = ink.mask.shape
-    labels, components = _components(ink.mask)
+    labels, components = connected_components(ink.mask)
     spans = (components[:, 2] >= 0.9 * width) | (components[:, 3] >= 0.97 * height)
     if spans.any():
         labels, components = _free_from_frame(labels, components, spans)
@@ -81,7 +84,7 @@ def isolate_glyph(grey: Grey) -> Layout:
     if components[:, 4].any():
         main = _most_central(components, width, height)
         group[_belongs(components, main, width, height)] = 0
-    boxes = _unite(components, group)
+    boxes = unite(components, group)
     return _layout(grey, ink, labels, components, boxes, group, [[0]] if len(boxes) else [])
 
 
@@ -106,19 +109,6 @@ def typical_height(components: Boxes, shape: tuple[int, ...]) -> float:
     return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
 
 
-def _components(mask: Grey) -> tuple[Labels, Boxes]:
-    """Connected components of a mask: labels from 1, and per component x, y, w, h, area (label k in row k - 1).
-
-    Later stages empty the row of what is no writing by setting its area to 0.
-    """
-    # With 16 bits a label OpenCV takes a third of the time; touching squares of 2x2 pixels bound how many there can be.
-    narrow = mask.size < 4 * np.iinfo(np.uint16).max
-    kind = cv2.CV_16U if narrow else cv2.CV_32S
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=kind)
-    typed = np.asarray(labels, np.uint16) if narrow else np.asarray(labels, np.int32)
-    return typed, np.asarray(stats[1:], np.int32)
-
-
 def _free_from_ruling(labels: Labels, components: Boxes, height: float) -> tuple[Labels, Boxes]:
     """Take lines and grids apart from the glyphs that touch them; components that are neither stay as they are."""
     wide, tall = components[:, 2], components[:, 3]
@@ -126,35 +116,7 @@ def _free_from_ruling(labels: Labels, components: Boxes, height: float) -> tuple
     if not large.any():
         return labels, components
     # A one is as tall as the writing, but no digit is as wide: upright lines must prove themselves over more.
-    return _cut_ruling(labels, components, large, level=round(height), upright=round(1.5 * height))
-
-
-def _cut_ruling(
-    labels: Labels, components: Boxes, large: NDArray[np.bool_], *, level: int, upright: int
-) -> tuple[Labels, Boxes]:
-    """Replace each large component by the pieces that are left when its straight lines are taken out.
-
-    Pixels of the lines keep the component's label, whose row is emptied (zero area), so that they are known as ink
-    that belongs to no glyph.
-    """
-    labels = labels.astype(np.int32)  # a copy, with room for the pieces' labels
-    found = [components.copy()]
-    next_label = len(components) + 1
-    for index in np.flatnonzero(large):
-        x, y, w, h, _ = components[index].tolist()
-        if w < level and h < upright:
-            continue
-        view = labels[y : y + h, x : x + w]
-        mask = (view == index + 1).astype(np.uint8) * 255
-        pieces = mask & ~find_ruling(mask, level=level, upright=upright)
-        piece_labels, piece_rows = _components(pieces)
-        inside = piece_labels > 0
-        view[inside] = piece_labels[inside] + (next_label - 1)
-        piece_rows = piece_rows + np.array([x, y, 0, 0, 0], np.int32)
-        found.append(piece_rows)
-        next_label += len(piece_rows)
-        found[0][index, 4] = 0
-    return labels, np.concatenate(found)
+    return cut_ruling(labels, components, large, level=round(height), upright=round(1.5 * height))
 
 
 def _free_from_frame(labels: Labels, components: Boxes, spans: NDArray[np.bool_]) -> tuple[Labels, Boxes]:
@@ -169,7 +131,7 @@ def _free_from_frame(labels: Labels, components: Boxes, spans: NDArray[np.bool_]
     x, y, w, h = (components[:, k] for k in range(4))
     near = max(2, side // 20)
     tight = max(x.min(), y.min(), width - (x + w).max(), height - (y + h).max()) <= near
-    cut_labels, cut = _cut_ruling(labels, components, spans, level=round(0.7 * side), upright=round(0.7 * side))
+    cut_labels, cut = cut_ruling(labels, components, spans, level=round(0.7 * side), upright=round(0.7 * side))
     left = cut[len(components) :]
     whole = components[spans, 4].sum()
     if tight and not _is_framed(labels, cut_labels, len(components), apart=rest[:, 4].max(initial=0) >= 0.2 * whole):
@@ -195,25 +157,21 @@ def _is_framed(labels: Labels, cut: Labels, count: int, *, apart: bool) -> bool:
     return ((top or bottom) and (left or right)) or (apart and top + bottom + left + right >= 2)
 
 
-def _unite(components: Boxes, group: NDArray[np.int32]) -> Boxes:
-    """Bounding boxes (G, 4) of the groups; renumbers `group` in place to 0..G-1."""
-    members = np.flatnonzero(group >= 0)
-    if len(members) == 0:
-        return np.zeros((0, 4), np.int32)
-    names, numbers = np.unique(group[members], return_inverse=True)
-    group[members] = numbers
-    rows = components[members]
-    low = np.full((len(names), 2), np.iinfo(np.int32).max, np.int32)
-    high = np.zeros((len(names), 2), np.int32)
-    np.minimum.at(low, numbers, rows[:, :2])
-    np.maximum.at(high, numbers, rows[:, :2] + rows[:, 2:4])
-    return np.concatenate([low, high - low], axis=1)
-
-
 def _glyph_sized(boxes: Boxes, height: float) -> NDArray[np.bool_]:
     """Neither a speck (much lower than the writing) nor a piece of furniture (much larger)."""
     w, h = boxes[:, 2], boxes[:, 3]
     return (h >= max(LEAST_HEIGHT, 0.45 * height)) & (h <= 1.9 * height) & (w <= 2.0 * height)
+
+
+def _mark_sized(boxes: Boxes, height: float) -> NDArray[np.bool_]:
+    """As large as a dot of the pen at least; a dash may be as wide as a glyph."""
+    w, h = boxes[:, 2], boxes[:, 3]
+    return (np.minimum(w, h) >= max(2, 0.05 * height)) & (np.maximum(w, h) >= 0.09 * height) & (w <= 1.2 * height)
+
+
+def _without_stray_marks(lines: list[list[int]], sized: NDArray[np.bool_]) -> list[list[int]]:
+    """The lines that are not of marks alone: a dot between the lines is a speck."""
+    return [line for line in lines if sized[line].any()]
 
 
 def _scattered(boxes: Boxes, components: Boxes, group: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -229,6 +187,16 @@ def _keep(boxes: Boxes, group: NDArray[np.int32], kept: NDArray[np.bool_]) -> tu
         return boxes, group
     renumbered = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1).astype(np.int32)
     return boxes[kept], renumbered[group]
+
+
+def _keep_lines(
+    boxes: Boxes, group: NDArray[np.int32], lines: list[list[int]]
+) -> tuple[Boxes, NDArray[np.int32], list[list[int]]]:
+    """Boxes and groups of what stands in the lines, and the lines with their new numbers."""
+    kept = np.zeros(len(boxes), np.bool_)
+    kept[[index for line in lines for index in line]] = True
+    place = (np.cumsum(kept) - 1).tolist()
+    return *_keep(boxes, group, kept), [[place[index] for index in line] for line in lines]
 
 
 def _layout(
