@@ -173,3 +173,19 @@ def test_isolate_keeps_all_of_a_glyph_however_tightly_it_was_cut_out(glyph: str,
     found = isolate_glyph(crop)
     kept = cv2.dilate((found.owner[found.labels] == 0).astype(np.uint8), np.ones((3, 3))) > 0
     assert kept[crop < 100].mean() > 0.95
+
+
+@pytest.mark.parametrize("text", ["oil,hat.", "a-b:c", "i;j!k?", "l'eau", "7.50-8"])
+def test_marks_are_glyphs_of_their_own_where_they_are_read(text: str):
+    page = sheet(1280, 720)
+    write(page, text, 100, 300, size=60, pen=6, pitch=70)
+    page[500:504, 600:604] = 90  # a speck between the lines
+    found = find_glyphs(page, marks=True)
+    assert len(found) == len(text)
+    assert set(found.line_of.tolist()) == {0}
+
+
+def test_marks_are_dirt_where_only_digits_are_read():
+    page = sheet(1280, 720)
+    write(page, "7.50-8,", 100, 300, size=60, pen=6, pitch=70)
+    assert len(find_glyphs(page)) == 4
