@@ -63,6 +63,8 @@ $(VENV)/develops: $(VENV)/exists pyproject.toml
 	@touch $@
 
 include benchmarks/bench.mk
+include docs/docs.mk
+include export/language-models.mk
 
 clean:
 	rm -rf $(VENV) .venv-peers build/lib build/bdist.* demo-output *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

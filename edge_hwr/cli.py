@@ -39,6 +39,11 @@ _COMMANDS = {
     "evaluate": _Command("edge_hwr.commands", "evaluate", "Measure a model on a dataset."),
     "train": _Command("edge_hwr.export.commands", "train", "Train a model on a workstation.", "[export]"),
     "export": _Command("edge_hwr.export.commands", "export", "Quantize, verify and bundle a model.", "[export]"),
+    "compare": _Command(
+        "edge_hwr.export.evaluation_commands", "compare", "Train classical models to compare.", "[export]"
+    ),
+    "rasterise": _Command("edge_hwr.export.evaluation_commands", "rasterise", "Draw strokes for evaluate.", "[export]"),
+    "lexicon": _Command("edge_hwr.export.lexicon", "lexicon", "Build a language model from plain text."),
     "synthesise": _Command("edge_hwr.export.pages", "synthesise", "Draw pages of handwriting.", "[export]"),
 }
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from edge_hwr.annotate import annotate
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, shipped_bundles
-from edge_hwr.datasets import open_dataset
-from edge_hwr.errors import PictureError
-from edge_hwr.evaluate import evaluate as evaluate_bundle
+from edge_hwr.datasets import Dataset, open_dataset
+from edge_hwr.errors import PictureError, RuntimeMissingError
+from edge_hwr.evaluate import Predictions, predict, summarise
 from edge_hwr.picture import read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
+
+_REPORT_WRITER = "edge_hwr.export.report:write_report"
+"""Known by name only, as the sub-commands are to `edge_hwr.cli`: loaded when a report is asked for."""
 
 
 @click.command()
@@ -89,13 +96,29 @@ def models(as_json: bool) -> None:
 @click.argument("dataset")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the model.")
-def evaluate(model: str, dataset: str, as_json: bool, threads: int) -> None:
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write a page with plots and the worst errors, report.html, into this folder (needs the extra export).",
+)
+def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path | None) -> None:
     """Measure MODEL (a shipped bundle, or a path to one) on DATASET.
 
     DATASET is a folder or zip with labels.tsv, Keras' mnist.npz (its test half is used), or an idx3 file of images with
     its labels beside it.
     """
-    result = evaluate_bundle(open_bundle(model), open_dataset(dataset), threads=threads)
+    write_report = None
+    bundle, samples = open_bundle(model), open_dataset(dataset)
+    if report is not None:
+        write_report = partial(_load_report_writer(), report)  # before the work: it may not be installed
+        report.mkdir(parents=True, exist_ok=True)
+    terminal = Console(stderr=True)
+    follow = partial(track, description="reading", console=terminal, transient=True, disable=not terminal.is_terminal)
+    predictions = predict(bundle, samples, threads=threads, follow=follow)
+    result = summarise(bundle, samples, predictions)
+    if write_report is not None:
+        write_report(bundle, samples, predictions)
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=False))
         return
@@ -104,10 +127,25 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int) -> None:
     table.add_row("dataset", f"{result.dataset}, {result.samples:,} samples")
     table.add_row("accuracy", f"{result.accuracy:.2%}")
     table.add_row("ignoring case", f"{result.accuracy_caseless:.2%}")
+    table.add_row("among its characters", f"{result.accuracy_within_set:.2%}")
+    table.add_row("error", f"{result.error:.2%}, and {result.error_at_95_coverage:.2%} at 95 % coverage")
     table.add_row("calibration error", f"{result.ece:.2%}")
     table.add_row("rejected as unsure", f"{result.rejected:.2%}")
     table.add_row("time per sample", f"{result.ms_p50:.3f} ms (median)")
+    if report is not None:
+        table.add_row("report", str(report / "report.html"))
     Console(highlight=False).print(table)
+
+
+def _load_report_writer() -> Callable[[Path, Bundle, Dataset, Predictions], None]:
+    """The function of the workstation's side, which draws with matplotlib: a Pi has neither, and needs neither."""
+    try:
+        writer: Callable[[Path, Bundle, Dataset, Predictions], None] = resolve_name(_REPORT_WRITER)
+    except ModuleNotFoundError as error:
+        raise RuntimeMissingError(
+            f"--report needs {error.name}, not installed: pip install 'edge-hwr[export]'"
+        ) from error
+    return writer
 
 
 def _print_reading(image: str, reading: Reading, *, headed: bool) -> None:

@@ -30,6 +30,10 @@ class ModelError(EdgeHwrError, RuntimeError):
     """A model that the runtime refuses to load or to run."""
 
 
+class LanguageModelError(EdgeHwrError, ValueError):
+    """A language model that is missing, damaged, of an unknown schema, or that cannot be built from its text."""
+
+
 class DatasetError(EdgeHwrError, ValueError):
     """A dataset without header, with missing pictures, or with labels outside of the charset."""
 

@@ -1,12 +1,13 @@
-"""How good a reading is: accuracy, character and word error rates, calibration, percentiles of times."""
+"""How good a reading is: accuracy, character and word error rates, calibration, coverage, percentiles of times."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 
 def accuracy(truths: Sequence[str], guesses: Sequence[str]) -> float:
@@ -44,18 +45,84 @@ def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
     return above[-1]
 
 
-def expected_calibration_error(confidences: ArrayLike, correct: ArrayLike, bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins, weighted by their samples, 0..1.
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """A reliability diagram: equal-width bins of confidence, each with what was claimed in it and what came true.
 
-    M. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
+    `samples` int (B,); `confidence` and `accuracy` float (B,) are means over the samples of a bin, NaN where there are
+    none. `error` is the expected calibration error, the mean gap between the two weighted by the samples, 0..1.
     """
-    confidence = np.asarray(confidences, np.float64)
-    right = np.asarray(correct, np.float64)
-    if confidence.shape != right.shape or confidence.size == 0:
-        raise ValueError(f"needs one confidence for each sample, not {confidence.shape} for {right.shape}")
+
+    samples: NDArray[np.intp]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    error: float
+
+
+def reliability(confidences: ArrayLike, correct: ArrayLike, bins: int = 15) -> Reliability:
+    """Compare confidences 0..1 (N,) with what was right, bool (N,).
+
+    M. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015. `ValueError` for
+    arrays of different lengths, or none.
+    """
+    confidence, right = _check_outcomes(confidences, correct)
     bin_of = np.minimum((confidence * bins).astype(np.intp), bins - 1)
-    gap = np.bincount(bin_of, right - confidence, bins)
-    return float(np.abs(gap).sum() / confidence.size)
+    samples = np.bincount(bin_of, minlength=bins)
+    claimed, came_true = np.bincount(bin_of, confidence, bins), np.bincount(bin_of, right, bins)
+    of = np.where(samples, samples, np.nan)
+    return Reliability(
+        samples=samples,
+        confidence=claimed / of,
+        accuracy=came_true / of,
+        error=float(np.abs(came_true - claimed).sum() / confidence.size),
+    )
+
+
+def expected_calibration_error(confidences: ArrayLike, correct: ArrayLike, bins: int = 15) -> float:
+    """The `error` of `reliability`."""
+    return reliability(confidences, correct, bins).error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoverageCurve:
+    """The error among the most confident samples (the risk-coverage curve), 0..1 both, at rising coverage.
+
+    R. El-Yaniv and Y. Wiener, "On the foundations of noise-free selective classification", JMLR 2010. There is one
+    point for each different confidence; the last is at a coverage of 1.
+    """
+
+    coverage: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+    def error_at(self, coverage: float) -> float:
+        """The error when this share of the samples, 0 to 1 but not 0, is read and the rest is rejected.
+
+        Samples of one confidence cannot be told apart: a coverage that parts them has its share of their errors.
+        """
+        wrong = np.concatenate([[0.0], self.coverage * self.error])
+        return float(np.interp(coverage, np.concatenate([[0.0], self.coverage]), wrong) / coverage)
+
+
+def coverage_curve(confidences: ArrayLike, correct: ArrayLike) -> CoverageCurve:
+    """The curve of confidences (N,) and of what was right, bool (N,); `ValueError` as `reliability`."""
+    confidence, right = _check_outcomes(confidences, correct)
+    levels, level_of = np.unique(-confidence, return_inverse=True)
+    read = np.cumsum(np.bincount(level_of, minlength=len(levels)))
+    wrong = np.cumsum(np.bincount(level_of, 1 - right, len(levels)))
+    return CoverageCurve(coverage=read / confidence.size, error=wrong / read)
+
+
+def wilson_interval(right: ArrayLike, samples: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where the true shares lie with 95 % confidence, low and high, when `right` of `samples` (1 or more) were right.
+
+    E. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+    """
+    z = 1.959964
+    n = np.asarray(samples, np.float64)
+    share = np.asarray(right, np.float64) / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
 
 
 def percentiles(values: ArrayLike, shares: Sequence[int] = (50, 90, 99)) -> dict[str, float]:
@@ -76,6 +143,13 @@ def _error_rate(truths: Sequence[Sequence[str]], guesses: Sequence[Sequence[str]
 def _check(truths: Sequence[object], guesses: Sequence[object]) -> None:
     if len(truths) != len(guesses) or not truths:
         raise ValueError(f"needs one guess for each truth, not {len(guesses)} for {len(truths)}")
+
+
+def _check_outcomes(confidences: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    confidence, right = np.asarray(confidences, np.float64), np.asarray(correct, np.float64)
+    if confidence.shape != right.shape or confidence.size == 0:
+        raise ValueError(f"needs one confidence for each sample, not {confidence.shape} for {right.shape}")
+    return confidence, right
 
 
 def _nfc(text: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+from rich.console import Console
 from rich.progress import track
 
 from edge_hwr.errors import DatasetError, TrainingError
@@ -114,7 +115,9 @@ def draw_pool(sources: Sequence[DrawnSource], preprocessing: GlyphPreprocessing,
         workers, get_context("spawn"), _start_worker, ([drawn.source for drawn in sources], preprocessing)
     ) as executor:
         drawn_parts = executor.map(_draw_chunk, jobs)
-        parts.extend(track(drawn_parts, "drawing glyphs", total=len(jobs), transient=True))
+        parts.extend(
+            track(drawn_parts, "drawing glyphs", total=len(jobs), transient=True, console=Console(stderr=True))
+        )
     glyphs = np.concatenate([part[0] for part in parts])
     labels = np.concatenate([part[1] for part in parts])
     group = np.concatenate([np.full(len(job.rows), job.group, np.uint8) for job in jobs])

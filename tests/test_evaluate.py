@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ from drawing import sheet, write
 from drawn_model import DIGITS, describe
 
 from edge_hwr.bundle import Bundle, open_bundle, write_bundle
-from edge_hwr.datasets import open_dataset
+from edge_hwr.datasets import Dataset, Sample, open_dataset
 from edge_hwr.errors import DatasetError, ModelError
-from edge_hwr.evaluate import evaluate
+from edge_hwr.evaluate import evaluate, predict, summarise
 from edge_hwr.picture import write_picture
 
 
@@ -36,9 +37,43 @@ def test_figures_of_a_model_that_reads(drawn_bundle: Bundle, tmp_path: Path) -> 
     assert result.accuracy == result.accuracy_caseless == pytest.approx(0.82)
     # It is sure of everything, and wrong in 18 of 100.
     assert result.ece == pytest.approx(0.18, abs=0.04)
+    assert result.error == pytest.approx(0.18)
+    assert 0.1 < result.error_at_95_coverage < 0.2
     assert result.rejected < 0.05
     assert 0 < result.ms_p50 < 50
-    assert result.to_json().keys() >= {"model", "bytes", "samples", "accuracy", "accuracy_caseless", "ms_p50"}
+    assert result.to_json().keys() >= {
+        *("model", "bytes", "samples", "accuracy", "accuracy_caseless", "ms_p50"),
+        *("accuracy_within_set", "error", "error_at_95_coverage", "ece"),
+    }
+
+
+def test_within_its_set_a_model_chooses_among_the_characters_that_occur(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    """Sevens that are called 1, in a set of 1 and 8: read as 7, but for want of it taken for a 1, not an 8."""
+    dataset = open_dataset(dataset_of(tmp_path / "crops", ["1"] * 4 + ["8"] * 4, list("77778888")))
+    result = evaluate(drawn_bundle, dataset)
+    assert result.accuracy == 0.5
+    assert result.accuracy_within_set == 1
+
+
+def test_predictions_are_in_the_order_of_the_dataset(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    folder = dataset_of(tmp_path / "crops", list(DIGITS * 7), list(DIGITS * 7))  # more than one batch
+    write_picture(folder / "3.png", np.full((64, 64), 255, np.uint8))
+    dataset = open_dataset(folder)
+    passed: list[str] = []
+
+    def follow(samples: Dataset) -> Iterator[Sample]:
+        for sample in samples:
+            passed.append(sample.name)
+            yield sample
+
+    found = predict(drawn_bundle, dataset, follow=follow)
+    assert passed == list(dataset.names)
+    assert found.texts(drawn_bundle) == ["" if index == 3 else text for index, text in enumerate(dataset.texts)]
+    assert found.scores.shape == (70, 10)
+    assert (found.scores.argmax(axis=1) == found.classes)[np.arange(70) != 3].all()
+    assert found.confidences[3] == 0
+    assert (found.ms > 0).all()
+    assert summarise(drawn_bundle, dataset, found).accuracy == pytest.approx(69 / 70)
 
 
 def test_bare_paper_is_read_as_nothing(drawn_bundle: Bundle, tmp_path: Path) -> None:
@@ -48,6 +83,7 @@ def test_bare_paper_is_read_as_nothing(drawn_bundle: Bundle, tmp_path: Path) -> 
     result = evaluate(drawn_bundle, open_dataset(folder))
     assert result.accuracy == 0.5
     assert result.rejected == 0.5
+    assert result.accuracy_within_set == 0.5
 
 
 def test_a_dataset_without_any_ink(drawn_bundle: Bundle, tmp_path: Path) -> None:

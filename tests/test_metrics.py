@@ -11,9 +11,12 @@ from edge_hwr.metrics import (
     accuracy,
     accuracy_caseless,
     character_error_rate,
+    coverage_curve,
     edit_distance,
     expected_calibration_error,
     percentiles,
+    reliability,
+    wilson_interval,
     word_error_rate,
 )
 
@@ -70,6 +73,53 @@ def test_calibration_error() -> None:
     assert expected_calibration_error(honest, rng.uniform(0, 1, 20_000) < honest) < 0.02
     with pytest.raises(ValueError, match="one confidence for each sample"):
         expected_calibration_error([], [])
+
+
+def test_reliability_by_bin() -> None:
+    found = reliability([0.1, 0.6, 0.9, 1.0], [False, True, True, False], bins=2)
+    assert found.samples.tolist() == [1, 3]
+    assert found.confidence == pytest.approx([0.1, 2.5 / 3])
+    assert found.accuracy == pytest.approx([0.0, 2 / 3])
+    assert found.error == pytest.approx((0.1 + 0.5) / 4)
+    empty = reliability([0.9], [True], bins=2)
+    assert np.isnan(empty.accuracy[0])
+    assert empty.error == pytest.approx(0.1)
+
+
+def test_rejecting_the_least_sure_leaves_their_errors_out() -> None:
+    confidences = np.linspace(1, 0, 100)
+    correct = np.arange(100) < 90  # the ten of least confidence are wrong
+    curve = coverage_curve(confidences, correct)
+    assert curve.error_at(1) == pytest.approx(0.10)
+    assert curve.error_at(0.95) == pytest.approx(5 / 95)
+    assert curve.error_at(0.9) == 0
+    assert (curve.coverage[-1], curve.error[-1]) == (1, pytest.approx(0.10))
+    with pytest.raises(ValueError, match="one confidence for each sample"):
+        coverage_curve([0.5], [])
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1), st.randoms(use_true_random=False))
+def test_coverage_does_not_depend_on_the_order_of_samples(outcomes: list[tuple[int, bool]], random) -> None:  # type: ignore[no-untyped-def]
+    """Int8 scores make many confidences equal: which of them comes first must not matter."""
+
+    def curve(pairs: list[tuple[int, bool]]) -> list[float]:
+        found = coverage_curve([level / 8 for level, _ in pairs], [right for _, right in pairs])
+        return [found.error_at(share) for share in (0.05, 0.5, 0.95, 1.0)]
+
+    before = curve(outcomes)
+    random.shuffle(outcomes)
+    assert curve(outcomes) == pytest.approx(before)
+    assert all(0 <= error <= 1 for error in before)
+    assert before[-1] == pytest.approx(sum(not right for _, right in outcomes) / len(outcomes))
+
+
+def test_intervals_of_shares() -> None:
+    # 81 of 263: the example of R. Newcombe, Statistics in Medicine 17 (1998), whose score interval is 0.2553 to 0.3662.
+    low, high = wilson_interval([81, 0, 10], [263, 10, 10])
+    assert (low[0], high[0]) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert low[1] == 0
+    assert 0.25 < high[1] < 0.35
+    assert high[2] == pytest.approx(1)
 
 
 def test_percentiles() -> None:

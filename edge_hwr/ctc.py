@@ -1,0 +1,145 @@
+"""From the scores of a line network to text: connectionist temporal classification (CTC).
+
+A line network gives one row of scores for each step along the line, over the labels and a blank, which is the last
+class. A path takes one class a step; its text is what is left when repeats are merged and blanks dropped (A. Graves et
+al., "Connectionist temporal classification", ICML 2006). Scores are logits, float32 (T, C) with C = len(labels) + 1,
+already divided by the temperature of the bundle, so that their softmax is calibrated (C. Guo et al., "On calibration of
+modern neural networks", ICML 2017); adding a constant to a row changes nothing.
+
+Confidences are 0..1 and speak of what was seen, whatever a language model made of it. A character's is the highest
+probability that its label has in one step of its span. A line's is the probability of its best path for each of its
+characters, P ** (1 / max(1, characters)): lines of any length compare, and what may have been left out counts as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.errors import UsageError
+from edge_hwr.language_model import LanguageModel
+from edge_hwr.prefix_search import search_prefixes, vocabulary_of, weighing_of
+
+WIDTH = 16
+WEIGHT = 0.5
+BONUS = 2.0
+"""Best on lines of writers of BAnQ train that the French model had not seen (docs/language-models.md)."""
+
+
+class Character(NamedTuple):
+    """One character of a line: its confidence, and the first and last step (inclusive) that the alignment gives it."""
+
+    text: str
+    confidence: float
+    first_step: int
+    last_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A line as text: `text` is that of its `characters`, in order."""
+
+    text: str
+    confidence: float
+    characters: tuple[Character, ...]
+
+
+def decode_greedy(scores: NDArray[np.float32], labels: Sequence[str]) -> Decoded:
+    """The text of the best path through scores (T, C)."""
+    _check(scores, labels)
+    if not len(scores):
+        return Decoded("", 1.0, ())
+    return _decode_path(scores.argmax(axis=1), _probabilities(scores), labels)
+
+
+def decode_beam(
+    scores: NDArray[np.float32],
+    labels: Sequence[str],
+    *,
+    width: int = WIDTH,
+    language_model: LanguageModel | None = None,
+    weight: float = WEIGHT,
+    bonus: float = BONUS,
+    words: Iterable[str] | None = None,
+) -> Decoded:
+    """The text that is most probable over all its paths through scores (T, C), by a search that keeps `width` prefixes.
+
+    The search is that of A. Hannun et al., "First-pass large vocabulary continuous speech recognition using
+    bi-directional recurrent DNNs" (2014), over characters. With a language model each character multiplies the
+    probability by p(character | those before it) ** weight * exp(bonus): the bonus makes up for long texts being less
+    probable than short ones. With `words` the text is one of them or several with single blanks between; it is empty,
+    with confidence 0, where none fits.
+    """
+    _check(scores, labels)
+    if width < 1:
+        raise UsageError(f"a beam of width {width}: must be at least 1")
+    if not len(scores):
+        return Decoded("", 1.0, ())
+    probabilities = _probabilities(scores)
+    labels = tuple(labels)
+    weighing = None if language_model is None else weighing_of(language_model, labels, weight, bonus)
+    vocabulary = None if words is None else vocabulary_of(tuple(words), labels)
+    text = search_prefixes(probabilities, width, weighing, vocabulary)
+    if text is None:
+        return Decoded("", 0.0, ())
+    return _decode_path(_align(probabilities, text), probabilities, labels)
+
+
+def _align(probabilities: NDArray[np.float32], text: list[int]) -> NDArray[np.intp]:
+    """The most probable path, (T,), among those whose text is `text` (A. Viterbi, 1967)."""
+    blank = probabilities.shape[1] - 1
+    states = np.full(2 * len(text) + 1, blank)
+    states[1::2] = text
+    emitted = np.log(np.maximum(probabilities[:, states], np.finfo(np.float32).tiny))
+    # A blank may be left out between two labels that differ.
+    skips = np.full(len(states), -np.inf, np.float32)
+    skips[3::2] = np.where(states[3::2] == states[1:-2:2], -np.inf, 0)
+    best = np.full(len(states) + 2, -np.inf, np.float32)
+    best[2:4] = emitted[0, :2]
+    came = np.zeros(emitted.shape, np.int8)
+    options = np.empty((3, len(states)), np.float32)
+    everywhere = np.arange(len(states))
+    for step in range(1, len(emitted)):
+        options[0] = best[2:]
+        options[1] = best[1:-1]
+        np.add(best[:-2], skips, out=options[2])
+        came[step] = options.argmax(axis=0)
+        best[2:] = options[came[step], everywhere] + emitted[step]
+    state = len(states) - 1
+    if len(states) > 1 and best[-2] > best[-1]:
+        state -= 1
+    path = np.empty(len(emitted), np.intp)
+    for step in range(len(emitted) - 1, -1, -1):
+        path[step] = states[state]
+        state -= int(came[step, state])
+    return path
+
+
+def _decode_path(path: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Sequence[str]) -> Decoded:
+    on_path = probabilities[np.arange(len(path)), path]
+    starts = np.flatnonzero(np.diff(path, prepend=-1))
+    shown = path[starts] != len(labels)
+    confidences = np.maximum.reduceat(on_path, starts)[shown]
+    last_steps = np.append(starts[1:], len(path))[shown] - 1
+    starts = starts[shown]
+    texts = [labels[label] for label in path[starts].tolist()]
+    characters = tuple(map(Character, texts, confidences.tolist(), starts.tolist(), last_steps.tolist()))
+    log_probability = np.log(np.maximum(on_path, np.finfo(np.float32).tiny)).sum(dtype=np.float64)
+    return Decoded("".join(texts), float(np.exp(log_probability / max(1, len(texts)))), characters)
+
+
+def _probabilities(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Softmax over the classes, (T, C)."""
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True), dtype=np.float32)
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def _check(scores: NDArray[np.float32], labels: Sequence[str]) -> None:
+    if scores.ndim != 2 or scores.shape[1] != len(labels) + 1:
+        raise UsageError(
+            f"scores of {scores.shape} do not fit {len(labels)} labels and a blank: (T, {len(labels) + 1})"
+        )
