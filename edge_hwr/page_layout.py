@@ -1,0 +1,185 @@
+"""Page layout: where the lines of a handwritten page are, in which order they are read, and what each looks like alone.
+
+`find_lines` takes any picture of a page: a scan, or a photograph of a sheet at an angle, under a lamp, on a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.columns import cut_at_gutters, reading_order
+from edge_hwr.faint_ruling import find_faint_ruling
+from edge_hwr.ink import Grey, find_ink
+from edge_hwr.layout import typical_height
+from edge_hwr.line_crops import LinePlace, cut_out, outline
+from edge_hwr.line_ink import own_ink
+from edge_hwr.line_segmentation import COLUMN, Course, find_courses, line_pitch
+from edge_hwr.reading import Box
+from edge_hwr.ruling import find_ruling
+from edge_hwr.sheet import Quad, find_sheet
+from edge_hwr.upright import PAPER, lay_upright
+
+_WORKING_PIXELS = 500_000
+"""Lines are looked for on a picture of about so many pixels; their crops have the resolution of the picture."""
+
+_LEAST_HEIGHT = 8.0
+"""Lower writing, in pixels of the reduced picture, is looked at on a larger one."""
+_MOST_REDUCTION_FINER = 3
+"""At a greater reduction the picture is so large that a larger one would take too long."""
+
+_LEAST_DENSITY = 0.4
+"""A line with less ink for its length, as a share of what is usual on the page, is no writing."""
+
+_LEAST_DARKNESS = 0.4
+"""The same for how dark the darkest ink of a line is."""
+
+_RULE_LENGTH = 50
+"""Straight runs of so many pixels of the reduced picture are ruling."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextLine:
+    """One line of writing.
+
+    `box` and `polygon` (int32 (N, 2): x, y) are in pixels of the picture and lie within it. `crop` is uint8 (h, w):
+    this line alone, straightened, at the picture's resolution, on paper of an even 245, the ink of other lines painted
+    over.
+    """
+
+    box: Box
+    polygon: NDArray[np.int32]
+    crop: Grey
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageLayout:
+    """The lines of a page in reading order; the corners of the sheet, where one stands out from what it lies on."""
+
+    lines: tuple[TextLine, ...]
+    sheet: Quad | None
+
+
+def find_lines(grey: Grey) -> PageLayout:
+    """Find the lines of writing on a picture of a page, uint8 (H, W), dark ink on lighter paper.
+
+    Lines may be joined, slanted, touching, climb or fall by up to 12 degrees and bend a little; the writing is at least
+    about 8 pixels high. A picture without writing has no lines.
+    """
+    sheet = find_sheet(grey)
+    reduction = max(1, min(round((grey.size / _WORKING_PIXELS) ** 0.5), *grey.shape))
+    upright = lay_upright(grey, find_ink(grey, reduction), sheet)
+    writing = _find_writing(upright.ink)
+    if writing.height < _LEAST_HEIGHT and 1 < reduction <= _MOST_REDUCTION_FINER:
+        upright = lay_upright(grey, find_ink(grey, reduction - 1), sheet)
+        writing = _find_writing(upright.ink)
+    places = _places(writing)
+    flat = upright.flattened() if places else grey
+    found = [TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright)) for place in places]
+    return PageLayout(tuple(_inked(found)), sheet)
+
+
+def _inked(lines: list[TextLine]) -> list[TextLine]:
+    """The lines that are about as dark as is usual on the page: folds of the sheet are fainter than ink."""
+    if not lines:
+        return []
+    darkness = np.array([PAPER - np.percentile(line.crop[::2, ::2], 1) for line in lines])
+    usual = np.median(np.repeat(darkness, [1 + line.box.w // line.box.h for line in lines]))
+    return [line for line, dark in zip(lines, darkness, strict=True) if dark >= _LEAST_DARKNESS * usual]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Writing:
+    """The ink of an upright page without its ruling, in components (N, 5: x, y, w, h, area; label k in row k - 1).
+
+    `written` tells which components are surely writing, `height` how high these are.
+    """
+
+    labels: NDArray[np.int32]
+    components: NDArray[np.int32]
+    written: NDArray[np.bool_]
+    height: float
+
+
+def _places(writing: _Writing) -> list[LinePlace]:
+    """Where the lines are, in reading order."""
+    if not writing.written.any():
+        return []
+    evidence = np.append(False, writing.written).astype(np.uint8)[writing.labels] * np.uint8(255)
+    pitch = line_pitch(evidence, writing.height)
+    courses = find_courses(evidence, pitch)
+    owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
+    return _measure(owner, courses, pitch, writing.height)
+
+
+def _find_writing(ink: Grey) -> _Writing:
+    """The components of an upright mask of ink; writing are no specks, no blots, no remains of ruling."""
+    ink = ink & ~find_faint_ruling(ink)
+    mask = ink & ~find_ruling(ink, level=_RULE_LENGTH, upright=_RULE_LENGTH)
+    _, found, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
+    w, h, area = components[:, 2], components[:, 3], components[:, 4]
+    solid = (4 * w > h) & (h >= 4) & (w >= 3)
+    height = typical_height(components[solid], mask.shape)
+    large = np.maximum(w, h) > 2.2 * height
+    written = solid & (h >= 0.35 * height) & (w >= 0.25 * height) & (h <= 6 * height) & ~(large & (area < 0.1 * w * h))
+    blot = _share_left(mask, labels, components, max(4, round(0.3 * height))) > 0.1
+    core = _share_left(mask, labels, components, 2)
+    usual = float(np.median(core[written])) if written.any() else 0.0
+    # A pen that draws no thicker than the ruling cannot be told from it by that.
+    hairline = (core < 0.5 * usual) & (usual > 0.35)
+    return _Writing(labels, components, written & ~blot & ~hairline, height)
+
+
+def _share_left(mask: Grey, labels: NDArray[np.int32], components: NDArray[np.int32], side: int) -> NDArray[np.float64]:
+    """Which share of each component is left of it by an erosion by a square."""
+    inner = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_RECT, (side, side)))
+    left = np.bincount(labels[inner > 0], minlength=len(components) + 1)[1:]
+    return np.asarray(left / np.maximum(components[:, 4], 1), np.float64)
+
+
+def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, height: float) -> list[LinePlace]:
+    """How far the ink of each line reaches, along it and to both its sides; what has too little ink is dropped."""
+    _rows, columns = owner.shape
+    y, x = np.nonzero(owner >= 0)
+    name = owner[y, x].astype(np.intp)
+    across = np.arange(columns)
+    middle = np.stack([course.at(across) for course in courses]) if courses else np.zeros((0, columns))
+    reach = round(1.5 * pitch)
+    off = np.clip(np.round(y - middle[name, x]).astype(np.intp), -reach, reach) + reach
+    size = 2 * reach + 1
+    spread = np.bincount(name * size + off, minlength=len(courses) * size).reshape(-1, size).cumsum(axis=1)
+    bins = -(-columns // COLUMN)
+    inked = np.bincount(name * bins + x // COLUMN, minlength=len(courses) * bins).reshape(-1, bins) > 0
+    total = spread[:, -1]
+    rise = reach - (spread > 0.01 * total[:, None]).argmax(axis=1) + 0.5
+    drop = (spread >= 0.99 * total[:, None]).argmax(axis=1) - reach + 0.5
+    # Remains of ruling are thinly spread; ink is weighed by itself, so that many crumbs do not outvote a few lines.
+    density = total / np.maximum(np.count_nonzero(inked, axis=1) * COLUMN, 1)
+    order = np.argsort(density)
+    weight = np.cumsum(total[order])
+    usual = density[order][np.searchsorted(weight, weight[-1] / 2)] if len(weight) else 0.0
+    dense = density >= _LEAST_DENSITY * usual
+    enough = np.flatnonzero(dense & (total >= 0.5 * height) & (rise + drop >= 0.5 * height))
+    if len(enough) == 0:
+        return []
+    heart = [float(middle[k, columns // 2]) / COLUMN for k in enough]
+    stretches = cut_at_gutters(inked[enough], heart, pitch / COLUMN)
+    usual_rise, usual_drop = np.median(rise[enough]), np.median(drop[enough])
+    places = []
+    for k, parts in zip(enough.tolist(), stretches, strict=True):
+        own = np.sort(x[name == k])
+        for first, last in parts:
+            low, high = np.searchsorted(own, (first * COLUMN, last * COLUMN))
+            left, right = int(own[low]), int(own[high - 1]) + 1
+            if right - left < 0.4 * height:
+                continue
+            above, below = max(rise[k], 0.8 * usual_rise), max(drop[k], 0.8 * usual_drop)
+            places.append(LinePlace(courses[k], left, right, float(rise[k]), float(drop[k]), above, below, k, owner))
+    boxes = [
+        (p.left, float(p.course.at((p.left + p.right) / 2)) - p.rise, p.right - p.left, p.rise + p.drop) for p in places
+    ]
+    return [places[k] for k in reading_order(np.array(boxes).reshape(-1, 4), pitch)]

@@ -1,0 +1,202 @@
+"""Line finding: on drawn pages, real photographs, and pictures that are no page at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from edge_hwr.page_layout import PageLayout, find_lines
+from edge_hwr.picture import read_picture
+from edge_hwr.sheet import find_sheet
+
+Grey = NDArray[np.uint8]
+
+WORDS = ("Meeting at noon", "bring the blue folder", "and ask Paul", "whether he paid", "for the last journey")
+PITCH = 70
+
+
+def write(lines: tuple[str, ...] = WORDS, *, left: int = 90, top: int = 150, pitch: int = PITCH) -> Grey:
+    """A page of script lettering, 1000 x 800."""
+    page = np.full((1000, 800), 235, np.uint8)
+    for number, line in enumerate(lines):
+        place = (left, top + number * pitch)
+        cv2.putText(page, line, place, cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, (40,), 2, cv2.LINE_AA)
+    return page
+
+
+def turn(page: Grey, degrees: float) -> Grey:
+    height, width = page.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    return np.asarray(cv2.warpAffine(page, matrix, (width, height), borderValue=(235,)), np.uint8)
+
+
+def on_a_desk(page: Grey) -> tuple[Grey, NDArray[np.float32]]:
+    """The page at an angle on a dark desk, and where its corners are."""
+    rng = np.random.default_rng(3)
+    desk = np.asarray(rng.normal(70, 6, (1200, 1000)).clip(0, 255), np.uint8)
+    height, width = page.shape
+    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    corners = np.array([[150, 90], [860, 130], [910, 1120], [90, 1090]], np.float32)
+    matrix = cv2.getPerspectiveTransform(flat, corners)
+    seen = cv2.warpPerspective(page, matrix, (1000, 1200))
+    mask = cv2.warpPerspective(np.full_like(page, 255), matrix, (1000, 1200))
+    return np.asarray(np.where(mask > 127, seen, desk), np.uint8), corners
+
+
+def check(layout: PageLayout, grey: Grey) -> None:
+    """What holds for every layout."""
+    height, width = grey.shape
+    for line in layout.lines:
+        x, y, w, h = line.box
+        assert x >= 0
+        assert y >= 0
+        assert w >= 1
+        assert h >= 1
+        assert x + w <= width
+        assert y + h <= height
+        assert line.crop.dtype == np.uint8
+        assert line.crop.ndim == 2
+        assert line.crop.size > 0
+        assert line.polygon.min() >= 0
+        assert (line.polygon.max(axis=0) < (width, height)).all()
+
+
+def middles(layout: PageLayout) -> list[float]:
+    return [line.box.y + line.box.h / 2 for line in layout.lines]
+
+
+def test_finds_the_lines_of_a_page_from_top_to_bottom() -> None:
+    page = write()
+    layout = find_lines(page)
+    check(layout, page)
+    assert layout.sheet is None
+    expected = [150 - 12 + number * PITCH for number in range(len(WORDS))]
+    assert middles(layout) == pytest.approx(expected, abs=15)
+
+
+@pytest.mark.parametrize("degrees", [-10, -4, 3, 9])
+def test_straightens_skewed_lines(degrees: float) -> None:
+    page = turn(write(), degrees)
+    layout = find_lines(page)
+    check(layout, page)
+    assert len(layout.lines) == len(WORDS)
+    for line in layout.lines:
+        assert line.crop.shape[0] < 1.2 * PITCH
+        rows = np.flatnonzero((line.crop < 128).any(axis=1))
+        assert np.ptp(rows) < 0.9 * PITCH
+
+
+@pytest.mark.parametrize("pitch", [35, 52])
+def test_finds_lines_on_ruled_and_on_squared_paper(pitch: int) -> None:
+    page = write()
+    page[np.arange(20, 1000, pitch)] = 170
+    if pitch == 35:
+        page[:, np.arange(20, 800, pitch)] = 170
+    assert len(find_lines(page).lines) == len(WORDS)
+
+
+def test_finds_the_sheet_and_leaves_the_desk_alone() -> None:
+    picture, corners = on_a_desk(write())
+    layout = find_lines(picture)
+    check(layout, picture)
+    assert layout.sheet is not None
+    assert np.abs(layout.sheet - corners).max() < 12
+    assert len(layout.lines) == len(WORDS)
+
+
+def test_evens_out_the_light() -> None:
+    lamp = np.linspace(1.0, 0.35, 800)
+    layout = find_lines((write() * lamp).astype(np.uint8))
+    assert len(layout.lines) == len(WORDS)
+    paper = [float(np.median(line.crop)) for line in layout.lines]
+    assert paper == pytest.approx([245] * len(WORDS), abs=6)
+
+
+def test_a_crop_shows_no_ink_of_other_lines() -> None:
+    page = write(pitch=46)
+    alone = find_lines(write(WORDS[1:2], top=150 + 46))
+    among = find_lines(page)
+    assert len(among.lines) == len(WORDS)
+    ink = np.count_nonzero(among.lines[1].crop < 128)
+    assert ink == pytest.approx(np.count_nonzero(alone.lines[0].crop < 128), rel=0.06)
+
+
+def test_reads_one_column_after_the_other() -> None:
+    words = ("alpha beta", "gamma", "delta", "epsilon")
+    page = np.minimum(write(words, left=60), write(words, left=480))
+    found = find_lines(page).lines
+    assert len(found) == 8
+    assert [line.box.x < 400 for line in found] == [True] * 4 + [False] * 4
+    assert middles(PageLayout(found[:4], None)) == sorted(middles(PageLayout(found[:4], None)))
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_blank_page_has_no_lines(value: int) -> None:
+    assert find_lines(np.full((700, 500), value, np.uint8)).lines == ()
+
+
+def test_noise_and_textures_are_bounded() -> None:
+    rng = np.random.default_rng(0)
+    for picture in (rng.integers(0, 256, (600, 800)), rng.normal(128, 40, (40, 9000)).clip(0, 255)):
+        grey = picture.astype(np.uint8)
+        layout = find_lines(grey)
+        check(layout, grey)
+        assert len(layout.lines) <= 500
+
+
+def test_a_large_picture_is_read_at_its_own_resolution() -> None:
+    page = np.asarray(cv2.resize(write(), None, fx=5, fy=5, interpolation=cv2.INTER_LINEAR), np.uint8)
+    layout = find_lines(page)
+    check(layout, page)
+    assert len(layout.lines) == len(WORDS)
+    assert all(line.crop.shape[0] > 2 * PITCH for line in layout.lines)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90)), elements=st.integers(0, 255)))
+def test_any_picture_gives_a_layout(grey: Grey) -> None:
+    check(find_lines(grey), grey)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 6),
+    st.floats(44, 110),
+    st.floats(-9, 9),
+    st.integers(0, 60),
+    st.booleans(),
+)
+def test_lines_come_from_top_to_bottom(count: int, pitch: float, degrees: float, falloff: int, ruled: bool) -> None:
+    page = write(WORDS[:count], pitch=round(pitch))
+    if ruled:
+        page[np.arange(10, 1000, round(pitch))] = 180
+    page = turn(page, degrees)
+    page -= np.linspace(0, falloff, 800).astype(np.uint8)
+    layout = find_lines(page)
+    check(layout, page)
+    assert len(layout.lines) >= 1
+    assert middles(layout) == sorted(middles(layout))
+
+
+def test_finds_the_lines_of_photographed_pages(data: Path) -> None:
+    for name, count in (("test3", 27), ("page01", 4)):
+        path = data / "phone_pages" / f"{name}.jpg"
+        if not path.is_file():
+            pytest.skip(f"{path} is not there")
+        picture = read_picture(path)
+        layout = find_lines(picture)
+        check(layout, picture)
+        assert layout.sheet is not None
+        assert count - 1 <= len(layout.lines) <= count + 3
+
+
+def test_a_scan_without_an_edge_has_no_sheet() -> None:
+    assert find_sheet(write()) is None
+    assert find_sheet(np.zeros((1, 1), np.uint8)) is None
