@@ -26,10 +26,11 @@ require_tools() {
     fi
 }
 
-# make_root NAME SUITE ARCHITECTURE PACKAGES SETUP: prints the folder of a userland with PACKAGES (joined by commas),
-# in which the shell commands SETUP have been run. One that exists is used as it is.
+# make_root NAME SUITE ARCHITECTURE VARIANT PACKAGES SETUP: prints the folder of a userland with PACKAGES (joined by commas),
+# in which the shell commands SETUP have been run. One that exists is used as it is. VARIANT is one of mmdebstrap's:
+# minbase, or extract, which unpacks the packages and runs nothing of theirs.
 make_root() {
-    local name=$1 suite=$2 architecture=$3 packages=$4 setup=$5 root part
+    local name=$1 suite=$2 architecture=$3 variant=$4 packages=$5 setup=$6 root part
     root=$cache/roots/$name-$(printf '%s\n' "$@" | cat - "${BASH_SOURCE[0]}" | sha256sum | cut -c1-12)
     part=$root.part
     mkdir -p "$cache/roots"
@@ -37,18 +38,8 @@ make_root() {
     flock "$lock" # two runs at once make it once
     if [ ! -d "$root" ]; then
         say "Making $root (minutes; kept for later runs)"
-        rm -rf --one-file-system "$part"
-        # Compiling every module of Python beforehand is what takes longest where the processor is emulated: left out.
-        # A userland that can be made again in minutes need not survive a power cut while it is unpacked.
-        unshare --mount --propagation private -- mmdebstrap --mode=root --variant=minbase \
-            --architectures="$architecture" --include="ca-certificates,$packages" --dpkgopt=force-unsafe-io \
-            --essential-hook='for name in py3compile py3clean; do
-                chroot "$1" dpkg-divert --local --add --no-rename --divert "/usr/bin/$name.real" "/usr/bin/$name"
-                ln -s /bin/true "$1/usr/bin/$name"
-            done' "$suite" "$part" >"$root.log" 2>&1 || _failed "$root.log"
-        # After mmdebstrap, which writes its own: this machine may have to trust more than Debian does.
-        cp -L /etc/ssl/certs/ca-certificates.crt "$part/etc/ssl/certs/ca-certificates.crt"
-        cp -L /etc/resolv.conf "$part/etc/resolv.conf"
+        : >"$root.log"
+        _debootstrap "$part" "$suite" "$architecture" "$variant" "$packages" >>"$root.log" 2>&1 || _failed "$root.log"
         enter "$part" -- bash -euc "$setup" >>"$root.log" 2>&1 || _failed "$root.log"
         mv "$part" "$root"
         say "Made in $SECONDS s, $(du -sm "$root" | cut -f1) MB"
@@ -59,23 +50,26 @@ make_root() {
 
 # enter ROOT [HOST:GUEST...] [NAME=VALUE...] -- COMMAND...: run COMMAND inside, with the host's files and folders bound
 # into the userland. /proc, /sys and the binds are mounted in a namespace that ends with COMMAND, so that nothing is ever left
-# mounted in a folder that somebody removes.
+# mounted in a folder that somebody removes. How names are resolved and who is trusted is that of this machine, now.
 enter() {
     local root=$1 binds=() settings=() name
     shift
     while [ "$1" != -- ]; do
         case $1 in
-            *=*) settings+=("$1") ;;
-            *) binds+=("$1") ;;
+            /*) binds+=("$1") ;;
+            *) settings+=("$1") ;;
         esac
         shift
     done
     shift
-    for name in http_proxy https_proxy no_proxy PIP_INDEX_URL PIP_DEFAULT_TIMEOUT; do
+    for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_DEFAULT_TIMEOUT PIP_TRUSTED_HOST; do
         [ -z "${!name:-}" ] || settings+=("$name=${!name}")
     done
     mkdir -p "$cache/pip"
     binds+=("$cache/pip:/root/.cache/pip")
+    for name in /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt; do
+        [ ! -e "$name" ] || binds+=("$name:$name")
+    done
     # shellcheck disable=SC2016
     unshare --mount --propagation private -- bash -euc '
         root=$1 count=$2
@@ -83,13 +77,49 @@ enter() {
         mount -t proc proc "$root/proc"
         mount -t sysfs -o ro sysfs "$root/sys"
         for bind in "${@:1:count}"; do
-            [ -e "$root${bind#*:}" ] || mkdir -p "$root${bind#*:}"
-            mount --bind "${bind%%:*}" "$root${bind#*:}"
+            from=${bind%%:*} to=$root${bind#*:}
+            if [ -d "$from" ]; then
+                mkdir -p "$to"
+            elif [ ! -e "$to" ]; then
+                install -D -m 644 /dev/null "$to"
+            fi
+            mount --bind "$from" "$to"
         done
         shift "$count"
         exec chroot "$root" "$@"' enter "$root" "${#binds[@]}" "${binds[@]}" \
         /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "${settings[@]}" "$@"
+        PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_RETRIES=10 "${settings[@]}" "$@"
+}
+
+# _debootstrap FOLDER SUITE ARCHITECTURE VARIANT PACKAGES: a Debian from this machine's own mirror; from Debian's own if there
+# is none, or it fails.
+_debootstrap() {
+    local folder=$1 suite=$2 architecture=$3 variant=$4 packages=$5 options=() settings mirror
+    if [ "$variant" = extract ]; then
+        options=(--include='?essential' --skip=check/qemu --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr)
+    fi
+    settings=$(mktemp)
+    # mmdebstrap does not look at the settings of this machine's apt.
+    apt-config dump | grep -E '^Acquire::(https?::|Check-|ForceIPv)' >"$settings" || true
+    echo 'Acquire::Retries "5";' >>"$settings"
+    for mirror in $(_own_mirror) http://deb.debian.org/debian; do
+        rm -rf --one-file-system "$folder"
+        # A userland that can be made again in minutes need not survive a power cut while it is unpacked.
+        if unshare --mount --propagation private -- mmdebstrap --mode=root --variant="$variant" "${options[@]}" \
+            --architectures="$architecture" --include="ca-certificates,$packages" \
+            --aptopt="$settings" --dpkgopt=force-unsafe-io "$suite" "$folder" "$mirror"; then
+            rm "$settings"
+            return 0
+        fi
+    done
+    rm "$settings"
+    return 1
+}
+
+# Where apt here gets Debian from; nothing on Ubuntu, or before the first `apt update`.
+_own_mirror() {
+    # shellcheck disable=SC2016
+    apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' | awk '$1 == "Debian" && $2 == "Debian" { print $3; exit }'
 }
 
 _failed() {

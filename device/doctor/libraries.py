@@ -80,7 +80,6 @@ def check_models(ask: Ask) -> Finding:
         return failure(name, _complaint("a model", models), reinstall)
     if not models.values:
         return failure(name, "none ships with this installation", reinstall)
-    described = []
     for bundle, report in models.values.items():
         if "error" in report:
             return failure(name, report["error"], reinstall)
@@ -92,11 +91,12 @@ def check_models(ask: Ask) -> Finding:
         if report["precision"] == "int8" and report["largest_difference"] > NORMAL_DIFFERENCE:
             found = f"{bundle}: scores differ by {report['largest_difference']:g} steps from those at export"
             return warning(name, found, pip_install("-U", "ai-edge-litert"))
-        described.append(
-            f"{bundle}: {report['samples']} golden samples read as at export "
-            f"(scores within {report['largest_difference']:g} steps)"
-        )
-    return fine(name, "; ".join(described))
+    samples = sum(report["samples"] for report in models.values.values())
+    steps = max(report["largest_difference"] for report in models.values.values())
+    return fine(
+        name,
+        f"{', '.join(models.values)}: {samples} golden samples read as at export, scores differ by {steps:g} at most",
+    )
 
 
 def _origin() -> str:

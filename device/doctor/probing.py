@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-TIMEOUT_S = 60.0
-"""A Pi Zero takes ten seconds to import picamera2 from a slow card."""
+TIMEOUT_S = 120.0
+"""A Pi Zero takes ten seconds to import picamera2 from a slow card, and a busy one many times that."""
 
 _PROBES = "edge_hwr.device.doctor.probes"
 

@@ -21,6 +21,8 @@ REPOSITORY = HERE.parents[1]
 INSTALL = REPOSITORY / "docs" / "install.md"
 SHOWN = REPOSITORY / "build" / "doctor"
 
+EMULATED = platform.machine() != "aarch64"
+
 VENV = "/root/edge-hwr"
 """Where docs/install.md puts the virtual environment."""
 
@@ -82,7 +84,7 @@ def _processor() -> tuple[str, ...]:
 
     QEMU 7 shows the /proc/cpuinfo of the machine it runs on; ai-edge-litert takes it for that of an ARM, and crashes.
     """
-    if platform.machine() == "aarch64":
+    if not EMULATED:
         return ()
     core = "processor\t: {}\nFeatures\t: fp asimd evtstrm crc32 cpuid\nCPU implementer\t: 0x41\n"
     core += "CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd08\nCPU revision\t: 3\n\n"
@@ -112,7 +114,8 @@ def peak_memory_mb(line: list[str], program: str, timeout_s: float) -> tuple[flo
     while process.poll() is None and time.monotonic() < deadline:
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if program in (folder / "cmdline").read_text().split("\0") and "qemu" in os.readlink(folder / "exe"):
+                is_guest = not EMULATED or "qemu" in os.readlink(folder / "exe")
+                if is_guest and program in (folder / "cmdline").read_text().split("\0"):
                     peak = max(peak, resident_mb(folder))
             except OSError:
                 continue

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +42,14 @@ class Edge:
         out, err = process.communicate(timeout=timeout_s)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.05)
+    def wait_for_text(self, process: subprocess.Popen[str], timeout_s: float = 60) -> None:
+        """Until the process, a `run --jsonl out.jsonl`, has read something."""
+        deadline = time.monotonic() + timeout_s
+        while not results(self.folder / "out.jsonl"):
+            if process.poll() is not None:
+                raise AssertionError(f"it has ended: {process.communicate()[1]}")
+            assert time.monotonic() < deadline, "it has read nothing"
+            time.sleep(0.05)
 
 
 def results(file: Path) -> list[dict[str, object]]:

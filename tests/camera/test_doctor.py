@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scene import COMMAND, Edge, errors, results, wait_until
+from scene import COMMAND, Edge, errors
 
 SHOWN = Path("/opt/doctor")
 SITE = Path("/venv/lib") / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
@@ -137,7 +137,7 @@ def test_no_camera(edge: Edge) -> None:
 def test_a_busy_camera(edge: Edge) -> None:
     process = edge.start("run", "--source", "picamera", "--jsonl", "out.jsonl")
     try:
-        wait_until(lambda: bool(results(edge.folder / "out.jsonl")))
+        edge.wait_for_text(process)
         check(
             "camera-busy",
             [COMMAND, "doctor"],

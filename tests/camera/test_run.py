@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scene import Edge, Page, errors, results, wait_until
+from scene import Edge, Page, errors, results
 
 MEMORY_MB = 180
 """What `edge-hwr run` may have resident with picamera2, on x86-64; less on a Pi, whose programs are smaller."""
@@ -28,7 +28,7 @@ def test_the_text_comes_out(edge: Edge, page: Page) -> None:
 
 def test_sigterm_ends_it_and_frees_the_camera(edge: Edge) -> None:
     process = edge.start("run", "--source", "picamera", "--jsonl", "out.jsonl")
-    wait_until(lambda: bool(results(edge.folder / "out.jsonl")))
+    edge.wait_for_text(process)
     process.send_signal(signal.SIGTERM)
     started = time.monotonic()
     _, err = process.communicate(timeout=20)
@@ -50,7 +50,7 @@ def test_a_camera_that_freezes_for_a_while_is_read_again(edge: Edge) -> None:
 
 def test_a_camera_that_stays_frozen_ends_it_with_one_line(edge: Edge) -> None:
     process = edge.start("run", "--source", "picamera", "--jsonl", "out.jsonl")
-    wait_until(lambda: bool(results(edge.folder / "out.jsonl")))
+    edge.wait_for_text(process)
     (edge.faults / "frozen").touch()
     _, err = process.communicate(timeout=150)
     assert process.returncode == 1, err
@@ -61,7 +61,7 @@ def test_a_camera_that_stays_frozen_ends_it_with_one_line(edge: Edge) -> None:
 
 def test_an_unplugged_camera_ends_it_with_one_line(edge: Edge) -> None:
     process = edge.start("run", "--source", "picamera", "--jsonl", "out.jsonl")
-    wait_until(lambda: bool(results(edge.folder / "out.jsonl")))
+    edge.wait_for_text(process)
     (edge.faults / "unplugged").touch()
     _, err = process.communicate(timeout=150)
     assert process.returncode == 1, err
@@ -72,7 +72,7 @@ def test_an_unplugged_camera_ends_it_with_one_line(edge: Edge) -> None:
 def test_a_busy_camera_ends_it_with_one_line(edge: Edge) -> None:
     first = edge.start("run", "--source", "picamera", "--jsonl", "out.jsonl")
     try:
-        wait_until(lambda: bool(results(edge.folder / "out.jsonl")))
+        edge.wait_for_text(first)
         second = edge.finish("run", "--source", "picamera")
     finally:
         first.terminate()

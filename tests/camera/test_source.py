@@ -131,7 +131,7 @@ def test_busy_is_said_as_libcamera_says_it() -> None:
     from virtual_camera import PacedCamera
 
     camera = libcamera.CameraManager.singleton().cameras[0]
-    held, refused = PacedCamera(camera), PacedCamera(camera)
+    held, refused = PacedCamera(camera, None), PacedCamera(camera, None)
     held.acquire()
     try:
         with pytest.raises(RuntimeError) as own:

@@ -5,6 +5,7 @@ Faults of cameras, NumPy and installations are provoked in tests/camera and test
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -17,13 +18,13 @@ from click.testing import CliRunner
 
 from edge_hwr.device.board import Condition
 from edge_hwr.device.doctor import probes
-from edge_hwr.device.doctor.cameras import check_cameras, check_devices, check_picamera2
 from edge_hwr.device.doctor.command import doctor
 from edge_hwr.device.doctor.finding import Finding, Status, failure, fine, warning, worst
 from edge_hwr.device.doctor.health import check_clock, check_power, check_temperature
 from edge_hwr.device.doctor.libraries import check_models, check_numpy, check_opencv, check_runtime
 from edge_hwr.device.doctor.machine import check_contiguous_memory, check_disk, check_memory, check_python
 from edge_hwr.device.doctor.probing import Answer, Ask, probe
+from edge_hwr.errors import ModelError, RuntimeMissingError
 
 WELL = Condition(
     temperature_c=48.0, clock_mhz=1500.0, clock_limit_mhz=1800.0, governor="ondemand", load=0.2, flags=(), past_flags=()
@@ -72,6 +73,22 @@ def test_a_probe_says_in_a_process_of_its_own_what_it_says_here(name: str) -> No
     answer = probe(name)
     assert answer.well, answer.error
     assert answer.values == json.loads(json.dumps(probes.PROBES[name]()))
+
+
+def test_a_bundle_that_cannot_be_used_is_named_and_a_useless_runtime_is_no_fault_of_a_bundle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(error: Exception) -> None:
+        def model(_: bytes) -> None:
+            raise error
+
+        monkeypatch.setattr("edge_hwr.runtime.TfliteModel", model)
+
+    refuse(ModelError("the runtime refuses the model"))
+    assert probes.models()["digits"] == {"error": "the runtime refuses the model"}
+    refuse(RuntimeMissingError("tflite-runtime was built for another NumPy than 2.4.6"))
+    with pytest.raises(RuntimeMissingError):
+        probes.models()
 
 
 def test_a_probe_that_raises() -> None:
@@ -148,7 +165,13 @@ GOLDEN = {"samples": 16, "largest_difference": 1.0, "decisions_changed": 0, "pre
             "differ by 5 steps",
             "ai-edge-litert",
         ),
-        (check_models, {"models": Answer({"digits": GOLDEN})}, "fine", "16 golden samples", ""),
+        (
+            check_models,
+            {"models": Answer({"digits": GOLDEN, "letters": GOLDEN | {"largest_difference": 2.0}})},
+            "fine",
+            "digits, letters: 32 golden samples read as at export, scores differ by 2 at most",
+            "",
+        ),
     ],
 )
 def test_libraries(check: Any, given: dict[str, Answer], status: str, found: str, remedy: str) -> None:
@@ -163,79 +186,6 @@ def test_numpy_is_blamed_for_what_was_built_for_another() -> None:
     finding = check_numpy(answers(numpy=numpy, models=ALIEN))
     assert finding.status == "failure"
     assert finding.found == "2.4.6 in /somewhere, but the TFLite runtime was built for another NumPy"
-
-
-def test_picamera2_that_this_environment_does_not_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = answers(picamera2=MISSING)
-    monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    assert "apt install -y python3-picamera2" in check_picamera2(ask, tmp_path).remedy
-
-    (tmp_path / "picamera2").mkdir()
-    (tmp_path / "libcamera").mkdir()
-    monkeypatch.setattr(sys, "prefix", "/home/pi/edge-hwr")
-    monkeypatch.setattr(sys, "base_prefix", "/usr")
-    outside = check_picamera2(ask, tmp_path)
-    assert outside.remedy == "/usr/bin/python3 -m venv --system-site-packages /home/pi/edge-hwr"
-
-    (tmp_path / "libcamera" / "_libcamera.cpython-39-aarch64-linux-gnu.so").touch()
-    other = check_picamera2(ask, tmp_path)
-    assert "apt's is for Python 3.9" in other.found
-    assert "--clear --system-site-packages" in other.remedy
-
-
-@pytest.mark.parametrize(
-    ("answer", "status", "remedy"),
-    [
-        (ALIEN, "failure", "'numpy<2'"),
-        (Answer(kind="SIGSEGV", error="kills Python (SIGSEGV)"), "failure", "--reinstall"),
-        (Answer({"version": "0.3.31", "folder": "/x", "libcamera": "0.5"}), "fine", ""),
-    ],
-)
-def test_picamera2_that_is_there(answer: Answer, status: str, remedy: str, tmp_path: Path) -> None:
-    finding = check_picamera2(answers(picamera2=answer), tmp_path)
-    assert finding.status == status
-    assert remedy in finding.remedy
-
-
-CAMERA = {"model": "imx708", "formats": ["YUV420", "NV12"], "largest": [4608, 2592]}
-
-
-@pytest.mark.parametrize(
-    ("seen", "status", "found", "remedy"),
-    [
-        (Answer({"0": CAMERA}), "fine", "picamera:0 imx708, up to 4608 x 2592 (YUV420, NV12)", ""),
-        (Answer({}), "warning", "no camera found", "rpicam-hello --list-cameras"),
-        (Answer({"0": {"model": "imx708", "refusal": "Device or resource busy"}}), "warning", "busy", "fuser -v"),
-        (Answer({"0": {"model": "imx708", "refusal": "no answer"}}), "failure", "no answer", "rpicam-hello"),
-        (Answer(kind="SIGSEGV", error="kills Python (SIGSEGV)"), "failure", "libcamera fails", "rpicam-hello"),
-    ],
-)
-def test_cameras(tmp_path: Path, seen: Answer, status: str, found: str, remedy: str) -> None:
-    finding = check_cameras(answers(cameras=seen), tmp_path)
-    assert finding.status == status
-    assert found in finding.found
-    assert remedy in finding.remedy
-
-
-def test_who_holds_a_busy_camera(tmp_path: Path) -> None:
-    process = tmp_path / "proc" / "812"
-    (process / "fd").mkdir(parents=True)
-    (process / "fd" / "7").symlink_to("/dev/media3")
-    (process / "comm").write_text("rpicam-hello\n")
-    busy = Answer({"0": {"model": "imx708", "refusal": "Device or resource busy"}})
-    finding = check_cameras(answers(cameras=busy), tmp_path)
-    assert finding.found == "picamera:0 is busy: used by rpicam-hello (process 812)"
-    assert finding.remedy == "kill 812"
-
-
-def test_devices(tmp_path: Path) -> None:
-    assert check_devices(tmp_path).status == "fine"
-    (tmp_path / "dev").mkdir()
-    (tmp_path / "dev" / "video0").touch()
-    label = tmp_path / "sys/class/video4linux/video0/name"
-    label.parent.mkdir(parents=True)
-    label.write_text("HD Webcam\n")
-    assert check_devices(tmp_path).found == "video0 (HD Webcam)"
 
 
 def test_memory_and_what_is_kept_for_cameras(tmp_path: Path) -> None:
@@ -258,6 +208,38 @@ def test_disk(tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a file system that takes no files")
 def test_a_disk_that_takes_nothing() -> None:
     assert check_disk(Path("/proc/self")).status in ("warning", "failure")
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "found", "remedy"),
+    [
+        (errno.EROFS, "failure", "is read-only", "sudo mount -o remount,rw /"),
+        (errno.ENOSPC, "failure", "is full", "sudo apt clean"),
+        (errno.EACCES, "warning", "cannot be written to: Permission denied", 'cd "$HOME"'),
+    ],
+)
+def test_why_a_disk_takes_nothing(
+    monkeypatch: pytest.MonkeyPatch, number: int, status: str, found: str, remedy: str
+) -> None:
+    def refuse(dir: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    finding = check_disk()
+    assert finding.status == status
+    assert found in finding.found
+    assert remedy in finding.remedy
+
+
+@pytest.mark.parametrize(("free_mb", "status"), [(5, "failure"), (100, "warning"), (4000, "fine")])
+def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_mb: int, status: str) -> None:
+    space = os.statvfs(tmp_path)
+    blocks = free_mb * 2**20 // space.f_frsize
+    fields = [*space[:4], blocks, *space[5:]]
+    monkeypatch.setattr("os.statvfs", lambda _: os.statvfs_result(fields))
+    finding = check_disk(tmp_path)
+    assert finding.status == status
+    assert finding.found.startswith(f"{free_mb:,} MB free")
 
 
 def test_python(monkeypatch: pytest.MonkeyPatch) -> None:

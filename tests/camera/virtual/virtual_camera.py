@@ -39,7 +39,7 @@ def install(picamera2: ModuleType) -> None:
     camera_class = picamera2.Picamera2
     grab = camera_class._grab_camera
     picamera2.DmaAllocator = MemoryAllocator
-    camera_class._grab_camera = lambda self, index: PacedCamera(grab(self, index))
+    camera_class._grab_camera = lambda self, index: PacedCamera(grab(self, index), self)
     camera_class._get_raw_modes = _modes_as_if_raw
 
 
@@ -55,11 +55,14 @@ def _modes_as_if_raw(self: Any) -> list[dict[str, Any]]:
 class PacedCamera:
     """A libcamera camera whose requests are completed one a tick, and that one process at a time may use.
 
-    A tick without a request is a dropped frame, as with a sensor.
+    `user` is the Picamera2 that it belongs to. It loses a request that is completed before it takes itself for started,
+    which no sensor is quick enough to do: the ticks wait for that. A tick without a request is a dropped frame, as with
+    a sensor.
     """
 
-    def __init__(self, camera: Any) -> None:
+    def __init__(self, camera: Any, user: Any) -> None:
         self._camera = camera
+        self._user = user
         self._device: int | None = None
         self._queue: deque[Any] = deque()
         self._stopped = threading.Event()
@@ -115,7 +118,7 @@ class PacedCamera:
             if (FAULTS / "unplugged").exists():
                 # Read by libcamera when it next looks for cameras: there is no such pipeline.
                 os.environ["LIBCAMERA_PIPELINES_MATCH_LIST"] = "none"
-            elif self._queue and not (FAULTS / "frozen").exists():
+            elif self._queue and self._user.started and not (FAULTS / "frozen").exists():
                 self._camera.queue_request(self._queue.popleft())
 
 
