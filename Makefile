@@ -15,6 +15,8 @@ help:
 	@echo "make format  put the code into shape with ruff"
 	@echo "make fonts   fetch the fonts of export/fonts.tsv into build/fonts with npm (for training and samples)"
 	@echo "make samples draw samples/ again"
+	@echo "make compare-docs, precision-docs, doctor-docs, bench-docs   write pages of docs/ again, from what they measure"
+	@echo "make language-models   build edge_hwr/languages/ again"
 	@echo "make clean   remove what these made"
 	@echo "PYTHON=python3.12 chooses another Python (3.11 to 3.13)"
 

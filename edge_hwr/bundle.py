@@ -19,8 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.ctc import decode_greedy
 from edge_hwr.errors import BundleError, UsageError
 from edge_hwr.files import write_atomically
+from edge_hwr.line_preprocess import LinePreprocessing, line_preprocessing_digest
+from edge_hwr.line_runtime import LineModel
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 from edge_hwr.runtime import TfliteModel
 
@@ -71,7 +74,8 @@ class Bundle:
     golden_npz: bytes = field(repr=False)
 
     def golden(self) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-        """The golden inputs, uint8 (K, height, width, 1), and the raw outputs (K, classes) they had at export."""
+        """The golden inputs, uint8 (K, height, width, 1), and the raw outputs they had at export: (K, classes), or of a
+        line model (K, steps, classes)."""
         with np.load(io.BytesIO(self.golden_npz), allow_pickle=False) as arrays:
             return arrays["inputs"], arrays["outputs"]
 
@@ -81,7 +85,8 @@ class GoldenReport:
     """How far a runtime is from the golden outputs.
 
     `largest_difference` is in raw units (steps of int8, or real scores of a float model): a step or two between
-    processors is normal. `decisions_changed` counts the samples whose best class is another one: it must be 0.
+    processors is normal. `decisions_changed` counts the samples whose best class, or text, is another one: it must be
+    0.
     """
 
     samples: int
@@ -124,9 +129,11 @@ def write_bundle(
 ) -> None:
     """Write a bundle, whole or not at all; the same arguments give the same bytes.
 
-    `golden_inputs` is uint8 (K, height, width, 1), `golden_outputs` what the model makes of them, raw (K, classes).
+    `golden_inputs` is uint8 (K, height, width, 1), `golden_outputs` what the model makes of them, raw (K, classes), or
+    for a line model (K, steps, classes), whose last class is no label but CTC's blank.
     """
-    if golden_outputs.shape != (len(golden_inputs), len(labels)):
+    dimensions, classes = (3, len(labels) + 1) if metadata.task == "line" else (2, len(labels))
+    if golden_outputs.ndim != dimensions or golden_outputs.shape[:: dimensions - 1] != (len(golden_inputs), classes):
         raise BundleError(
             f"golden outputs of {golden_outputs.shape} do not fit {len(golden_inputs)} inputs and {len(labels)} labels"
         )
@@ -137,7 +144,7 @@ def write_bundle(
     np.savez(golden, inputs=golden_inputs, outputs=golden_outputs)
     members = {
         "labels.txt": "".join(f"{label}\n" for label in labels).encode(),
-        "edge_hwr.json": json.dumps(asdict(metadata), indent=1, ensure_ascii=False).encode(),
+        "edge_hwr.json": json.dumps(asdict(metadata), separators=(",", ":"), ensure_ascii=False).encode(),
         "golden.npz": golden.getvalue(),
     }
     whole = io.BytesIO(flatbuffer)
@@ -159,15 +166,32 @@ def shipped_bundles() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.tflite"))
 
 
-def verify_golden(bundle: Bundle, model: TfliteModel) -> GoldenReport:
-    """Replay the golden inputs through `model`, loaded from the bundle's flatbuffer, and compare."""
+def verify_golden(bundle: Bundle, model: TfliteModel | LineModel | None = None) -> GoldenReport:
+    """Replay the golden inputs through `model`, or one loaded from the bundle's flatbuffer, and compare."""
+    model = model or load_model(bundle)
     inputs, expected = bundle.golden()
-    outputs = model.invoke(inputs)
+    if isinstance(model, LineModel):
+        outputs = np.stack([model.invoke(line[np.newaxis]) for line in inputs])
+        pairs = zip(outputs, expected, strict=True)
+        changed = [_best_text(now, bundle.labels) != _best_text(then, bundle.labels) for now, then in pairs]
+    else:
+        outputs = model.invoke(inputs)
+        changed = (outputs.argmax(axis=1) != expected.argmax(axis=1)).tolist()
     return GoldenReport(
         samples=len(inputs),
         largest_difference=float(np.abs(outputs.astype(np.float64) - expected).max(initial=0)),
-        decisions_changed=int((outputs.argmax(axis=1) != expected.argmax(axis=1)).sum()),
+        decisions_changed=sum(changed),
     )
+
+
+def load_model(bundle: Bundle, *, threads: int = 1) -> TfliteModel | LineModel:
+    """The model of a bundle, planned and ready."""
+    kind = LineModel if bundle.metadata.task == "line" else TfliteModel
+    return kind(bundle.flatbuffer, threads=threads)
+
+
+def _best_text(raw: NDArray[Any], labels: Sequence[str]) -> str:
+    return decode_greedy(raw.astype(np.float32), labels).text
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -216,10 +240,13 @@ def _check_consistency(path: Path, metadata: Metadata, flatbuffer: bytes, labels
         raise BundleError(f"model {path}: the flatbuffer is not the one the metadata was written for: export it again")
     if "".join(labels) != metadata.charset:
         raise BundleError(f"model {path}: labels and charset differ: export it again")
-    if metadata.task != "glyph":
-        return
     try:
-        digest = preprocessing_digest(GlyphPreprocessing.from_json(metadata.preprocessing))
+        if metadata.task == "line":
+            digest = line_preprocessing_digest(LinePreprocessing.from_json(metadata.preprocessing))
+        elif metadata.task == "glyph":
+            digest = preprocessing_digest(GlyphPreprocessing.from_json(metadata.preprocessing))
+        else:
+            raise BundleError(f"model {path}: of an unknown task ({metadata.task}): upgrade")
     except UsageError as error:
         raise BundleError(f"model {path}: {error}") from error
     if digest != metadata.preprocessing_digest:

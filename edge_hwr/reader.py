@@ -11,13 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.bundle import Bundle, open_bundle
+from edge_hwr.context import Context
 from edge_hwr.decode import Decoder
-from edge_hwr.errors import ModelError, PictureError
+from edge_hwr.errors import PictureError
 from edge_hwr.ink import Grey
 from edge_hwr.layout import Layout, find_glyphs
+from edge_hwr.line_reader import LineReader
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading
 from edge_hwr.runtime import TfliteModel
+
+MARKS = frozenset(".,-'")
+"""Small characters that stand apart: they are looked for only where a model knows one of them."""
 
 _WORD_GAP = 0.6
 """A blank is wider than this share of the glyphs' height …"""
@@ -26,52 +31,70 @@ _WIDER_THAN_USUAL = 1.5
 
 
 class Reader:
-    """Reads the glyphs of frames with one model.
+    """Reads frames with one model: of single glyphs, or of whole lines.
 
-    `model` is the name of a shipped bundle, the path of one, or an open `Bundle`. The interpreter and its buffers are
-    made once and kept; a reader belongs to one thread at a time.
+    `model` is the name of a shipped bundle, the path of one, or an open `Bundle`. With `context`, a glyph model whose
+    charset has characters that look alike (O and 0, l and 1) lets their place in the line and their neighbours decide
+    between them (`edge_hwr.context`); it changes nothing for other models. The interpreter and its buffers are made
+    once and kept; a reader belongs to one thread at a time.
     """
 
-    def __init__(self, model: str | Path | Bundle = "digits", *, threads: int = 1) -> None:
+    def __init__(self, model: str | Path | Bundle = "digits", *, threads: int = 1, context: bool = True) -> None:
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
-        metadata = self.bundle.metadata
-        if metadata.task != "glyph":
-            raise ModelError(f"model {metadata.name}: this version reads glyph models, not {metadata.task} models")
-        self._preprocessing = GlyphPreprocessing.from_json(metadata.preprocessing)
-        self._model = TfliteModel(self.bundle.flatbuffer, threads=threads)
-        self._decoder = Decoder(self._model.output_scale, metadata.temperature)
+        self._reader: LineReader | _GlyphReader
+        if self.bundle.metadata.task == "line":
+            self._reader = LineReader(self.bundle, threads=threads)
+        else:
+            self._reader = _GlyphReader(self.bundle, threads, context)
 
     def read(self, grey: Grey) -> Reading:
         """Read one frame: uint8 (H, W), dark ink on lighter paper. Milliseconds of each stage are in its `ms`."""
         if grey.ndim != 2 or grey.dtype != np.uint8 or grey.size == 0:
             raise PictureError(f"a frame must be uint8 of shape (height, width), not {grey.dtype} of {grey.shape}")
+        lines, seconds = self._reader.read(grey)
+        ms = {stage: taken * 1000 for stage, taken in seconds.items()}
+        return Reading(
+            width=grey.shape[1],
+            height=grey.shape[0],
+            model=self.bundle.metadata.name,
+            lines=lines,
+            ms=ms | {"total": sum(ms.values())},
+        )
+
+
+class _GlyphReader:
+    """Reads the glyphs of frames, all of a frame in one batch."""
+
+    def __init__(self, bundle: Bundle, threads: int, context: bool) -> None:
+        metadata = bundle.metadata
+        self._labels, self._threshold = bundle.labels, metadata.reject_below
+        self._preprocessing = GlyphPreprocessing.from_json(metadata.preprocessing)
+        self._model = TfliteModel(bundle.flatbuffer, threads=threads)
+        self._decoder = Decoder(self._model.output_scale, metadata.temperature)
+        weighing = Context(bundle.labels) if context else None
+        self._context = weighing if weighing is not None and weighing.useful else None
+        self._marks = not MARKS.isdisjoint(bundle.labels)
+
+    def read(self, grey: Grey) -> tuple[tuple[Line, ...], dict[str, float]]:
+        """The lines of a frame and the seconds that each stage took."""
         started = time.monotonic()
-        found = find_glyphs(grey)
+        found = find_glyphs(grey, marks=self._marks)
         laid_out = time.monotonic()
         batch = preprocess_glyphs(found, self._preprocessing)
         preprocessed = time.monotonic()
         raw = self._model.invoke(batch) if len(found) else None
         invoked = time.monotonic()
         lines = () if raw is None else self._lines(found, raw)
-        decoded = time.monotonic()
-        stages = {
+        return lines, {
             "layout": laid_out - started,
             "preprocess": preprocessed - laid_out,
             "invoke": invoked - preprocessed,
-            "decode": decoded - invoked,
-            "total": decoded - started,
+            "decode": time.monotonic() - invoked,
         }
-        return Reading(
-            width=grey.shape[1],
-            height=grey.shape[0],
-            model=self.bundle.metadata.name,
-            lines=lines,
-            ms={stage: seconds * 1000 for stage, seconds in stages.items()},
-        )
 
     def _lines(self, found: Layout, raw: NDArray[Any]) -> tuple[Line, ...]:
-        classes, confidences = self._decoder.decode(raw)
-        labels, threshold = self.bundle.labels, self.bundle.metadata.reject_below
+        classes, confidences = self._decide(found, raw)
+        labels, threshold = self._labels, self._threshold
         rows: list[list[Glyph]] = [[] for _ in range(int(found.line_of[-1]) + 1)]
         for row, index, confidence, box in zip(
             found.line_of.tolist(), classes.tolist(), confidences.tolist(), found.boxes.tolist(), strict=True
@@ -79,6 +102,13 @@ class Reader:
             rows[row].append(Glyph(labels[index], confidence, Box(*box), confidence < threshold))
         # A line with nothing but rejected glyphs is no writing: a picture's halftone, the edge of a table.
         return tuple(_line(glyphs) for glyphs in rows if not all(glyph.rejected for glyph in glyphs))
+
+    def _decide(self, found: Layout, raw: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Class and confidence of each glyph, (N,), from raw scores (N, C)."""
+        if self._context is None:
+            return self._decoder.decode(raw)
+        weighed = self._context.weigh(self._decoder.probabilities(raw), found.boxes, found.line_of)
+        return weighed.argmax(axis=1), weighed.max(axis=1)
 
 
 def _line(glyphs: list[Glyph]) -> Line:

@@ -43,7 +43,10 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text, glyphs in reading order; its confidence is the mean of theirs."""
+    """One line of text, glyphs in reading order.
+
+    Its confidence is the mean of theirs; a line model's is that of the whole line, with what it may have left out.
+    """
 
     text: str
     confidence: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -59,7 +60,7 @@ class TfliteModel:
     def __init__(self, flatbuffer: bytes, *, threads: int = 1) -> None:
         self._flatbuffer = flatbuffer
         self._threads = threads
-        self._planned: dict[int, _Planned] = {}
+        self._planned: dict[int, Planned] = {}
         single = self._plan(1)
         source, scores = single.interpreter.get_input_details(), single.interpreter.get_output_details()
         if len(source) != 1 or len(scores) != 1 or len(source[0]["shape"]) != 4 or len(scores[0]["shape"]) != 2:
@@ -68,8 +69,8 @@ class TfliteModel:
         self.input_dtype: np.dtype[Any] = np.dtype(source[0]["dtype"])
         self.output_dtype: np.dtype[Any] = np.dtype(scores[0]["dtype"])
         self.classes = int(scores[0]["shape"][1])
-        self.output_scale, self.output_zero_point = _quantization(scores[0])
-        self._check_input(source[0])
+        self.output_scale, self.output_zero_point = quantization(scores[0])
+        check_input(source[0])
 
     def invoke(self, batch: NDArray[np.uint8]) -> NDArray[Any]:
         """Raw scores (N, classes) of uint8 pictures (N, height, width, 1), as int8, uint8 or float32.
@@ -95,56 +96,73 @@ class TfliteModel:
             planned.interpreter.tensor(planned.source)()[:count] = chunk
         else:
             np.multiply(chunk, np.float32(1 / 255), out=planned.interpreter.tensor(planned.source)()[:count])
-        try:
-            planned.interpreter.invoke()
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"the runtime {runtime_name()} failed to run the model: {error}") from error
+        planned.run()
         scores[:] = planned.interpreter.tensor(planned.scores)()[:count]
 
-    def _plan(self, bucket: int) -> _Planned:
-        interpreter_class = load_runtime()[1]
-        try:
-            with native_messages_dropped():  # "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
-                interpreter = interpreter_class(model_content=self._flatbuffer, num_threads=self._threads)
-                source, scores = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-                if bucket != source["shape"][0]:
-                    interpreter.resize_tensor_input(source["index"], [bucket, *source["shape"][1:]])
-                interpreter.allocate_tensors()
-                interpreter.invoke()  # the first run is slower, and sizes an output whose shape is not fixed
-        except SystemError as error:  # tflite-runtime was built on NumPy 1, and finds out only here
-            raise RuntimeMissingError(
-                f"{runtime_name()} was built for another NumPy than {np.__version__}: "
-                "pip install 'numpy<2' 'opencv-python-headless<4.12'"
-            ) from error
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ModelError(f"the runtime {runtime_name()} refuses the model: {error}") from error
-        if len(interpreter.tensor(scores["index"])()) != bucket:
+    def _plan(self, bucket: int) -> Planned:
+        planned = plan(self._flatbuffer, self._threads, lambda shape: (bucket, *shape[1:]))
+        if len(planned.interpreter.tensor(planned.scores)()) != bucket:
             raise ModelError("the model's batch size is fixed: export it with edge-hwr, which leaves it free")
-        planned = _Planned(interpreter, source["index"], scores["index"])
         self._planned[bucket] = planned
         return planned
 
-    def _check_input(self, source: dict[str, Any]) -> None:
-        scale, zero_point = _quantization(source)
-        if self.input_dtype == np.float32:
-            return
-        if self.input_dtype != np.uint8 or zero_point != 0 or abs(scale * 255 - 1) > 0.01:
-            raise ModelError(
-                f"the model's input is {self.input_dtype} of scale {scale:.5f}, zero point {zero_point}: "
-                "only float32, or uint8 counted in 1/255 from 0, can be fed without float arithmetic"
-            )
-
 
 @dataclass(frozen=True, slots=True)
-class _Planned:
+class Planned:
     """An interpreter with its buffers in place, and the indices of its input and output tensors."""
 
     interpreter: Any
     source: int
     scores: int
 
+    def run(self) -> None:
+        """Compute; `ModelError` when the runtime fails."""
+        try:
+            self.interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"the runtime {runtime_name()} failed to run the model: {error}") from error
 
-def _quantization(tensor: dict[str, Any]) -> tuple[float, int]:
+
+def plan(
+    flatbuffer: bytes, threads: int, shape_of: Callable[[tuple[int, ...]], tuple[int, ...]] = lambda shape: shape
+) -> Planned:
+    """An interpreter for input of the shape that `shape_of` makes of the flatbuffer's own, run once.
+
+    `ModelError` for a model that the runtime refuses.
+    """
+    interpreter_class = load_runtime()[1]
+    try:
+        with native_messages_dropped():  # "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+            interpreter = interpreter_class(model_content=flatbuffer, num_threads=threads)
+            source, scores = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+            planned_for = tuple(int(size) for size in source["shape"])
+            if (wanted := shape_of(planned_for)) != planned_for:
+                interpreter.resize_tensor_input(source["index"], wanted)
+            interpreter.allocate_tensors()
+            interpreter.invoke()  # the first run is slower, and sizes an output whose shape is not fixed
+    except SystemError as error:  # tflite-runtime was built on NumPy 1, and finds out only here
+        raise RuntimeMissingError(
+            f"{runtime_name()} was built for another NumPy than {np.__version__}: "
+            "pip install 'numpy<2' 'opencv-python-headless<4.12'"
+        ) from error
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ModelError(f"the runtime {runtime_name()} refuses the model: {error}") from error
+    return Planned(interpreter, source["index"], scores["index"])
+
+
+def check_input(source: dict[str, Any]) -> None:
+    """`ModelError` unless an input tensor takes uint8 pictures, or float32 ones, without arithmetic on the way."""
+    dtype, (scale, zero_point) = np.dtype(source["dtype"]), quantization(source)
+    if dtype == np.float32:
+        return
+    if dtype != np.uint8 or zero_point != 0 or abs(scale * 255 - 1) > 0.01:
+        raise ModelError(
+            f"the model's input is {dtype} of scale {scale:.5f}, zero point {zero_point}: "
+            "only float32, or uint8 counted in 1/255 from 0, can be fed without float arithmetic"
+        )
+
+
+def quantization(tensor: dict[str, Any]) -> tuple[float, int]:
     """Scale and zero point of a tensor; (1, 0) for one that is not quantized."""
     scale, zero_point = tensor["quantization"]
     return (float(scale), int(zero_point)) if scale else (1.0, 0)

@@ -6,20 +6,30 @@ import dataclasses
 import logging
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from rich.console import Console
 
 from edge_hwr.errors import UsageError
+from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.preprocess import GlyphPreprocessing
 
 from .data import find_sources
 from .exporting import ExportOptions, Method, export_run
+from .line_data import find_line_sources
+from .line_exporting import LineExportOptions, export_line_run
+from .line_pool import LinePool, draw_line_pool
+from .line_recipe import LineRecipe, LineTrainingRecipe
+from .line_run import open_line_run, start_line_run
 from .pool import Pool, draw_pool
 from .quantize import PRECISIONS, Precision
-from .recipe import load_recipe
-from .run_folder import open_run, start_run
+from .recipe import Recipe, TrainingRecipe, load_recipe
+from .run_folder import open_run, read_record, start_run
 from .silence import silenced
+
+Pace = TypeVar("Pace", TrainingRecipe, LineTrainingRecipe)
+AnyRecipe = TypeVar("AnyRecipe", Recipe, LineRecipe)
 
 
 @click.command()
@@ -48,31 +58,72 @@ def train(
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     wanted = load_recipe(recipe)
-    pace = wanted.training
+    seed = wanted.seed if seed is None else seed
+    console = Console()
+    if isinstance(wanted, LineRecipe):
+        wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
+        if start_from is not None:
+            open_line_run(start_from)  # that it is one should be known before the drawing, which takes minutes
+            wanted = _starting_from(wanted, start_from)
+        _train_lines(wanted, data, out or Path("runs") / wanted.name, workers, console)
+    else:
+        wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
+        if start_from is not None:
+            open_run(start_from)  # as above
+            wanted = _starting_from(wanted, start_from)
+        _train_glyphs(wanted, data, out or Path("runs") / wanted.name, workers, console)
+
+
+def _paced(pace: Pace, epochs: int | None, minutes: float | None) -> Pace:
     if epochs is not None:
         pace = dataclasses.replace(pace, epochs=epochs, minutes=0.0)
-    if minutes is not None:
-        pace = dataclasses.replace(pace, minutes=minutes)
-    if start_from is not None:
-        open_run(start_from)  # that it is one should be known before the drawing, which takes minutes
-        pace = dataclasses.replace(pace, start_from=str(start_from))
-    wanted = dataclasses.replace(wanted, training=pace, seed=wanted.seed if seed is None else seed)
+    return pace if minutes is None else dataclasses.replace(pace, minutes=minutes)
+
+
+def _starting_from(wanted: AnyRecipe, lender: Path) -> AnyRecipe:
+    return dataclasses.replace(wanted, training=dataclasses.replace(wanted.training, start_from=str(lender)))
+
+
+def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: int, console: Console) -> None:
     sources, files = find_sources(wanted, data)
-    run = start_run(out or Path("runs") / wanted.name, wanted, GlyphPreprocessing(), files)
-    console = Console()
+    run = start_run(out, wanted, GlyphPreprocessing(), files)
     if run.pool.is_file():
         pool = Pool.load(run.pool)
     else:
         pool = draw_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
         pool.save(run.pool)
-    for name, counts in pool.describe().items():
-        console.print(f"{name}: {counts['train']} to train on, {counts['validation']} for validation")
+    _print_groups(pool.describe(), console)
     with silenced():  # TensorFlow takes seconds to load: after all that can be wrong
         from .training import train as train_network
 
     outcome = train_network(run, pool, console)
-    console.print(f"done after {outcome.epochs} epochs; the best is of epoch {outcome.best_epoch}")
-    console.print(f"next: edge-hwr export {run.path} -o {wanted.name}.tflite")
+    _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
+
+
+def _train_lines(wanted: LineRecipe, data: tuple[Path, ...], out: Path, workers: int, console: Console) -> None:
+    sources, files = find_line_sources(wanted, data)
+    run = start_line_run(out, wanted, LinePreprocessing(), files)
+    if run.pool.is_file():
+        pool = LinePool.load(run.pool)
+    else:
+        pool = draw_line_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
+        pool.save(run.pool)
+    _print_groups(pool.describe(), console)
+    with silenced():
+        from .line_training import train_lines
+
+    outcome = train_lines(run, pool, console)
+    _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
+
+
+def _print_groups(groups: dict[str, dict[str, int]], console: Console) -> None:
+    for name, counts in groups.items():
+        console.print(f"{name}: {counts['train']} to train on, {counts['validation']} for validation")
+
+
+def _print_end(epochs: int, best_epoch: int, path: Path, name: str, console: Console) -> None:
+    console.print(f"done after {epochs} epochs; the best is of epoch {best_epoch}")
+    console.print(f"next: edge-hwr export {path} -o {name}.tflite")
 
 
 @click.command()
@@ -87,7 +138,9 @@ def train(
     help="To int8 by calibration (ptq), by fine-tuning (qat), or by the first of them within --max-drop.",
 )
 @click.option(
-    "--max-drop", type=click.FloatRange(0), help="Points of accuracy it may lose to float  [default: the recipe's]"
+    "--max-drop",
+    type=click.FloatRange(0),
+    help="Points of accuracy, or of CER, it may lose to float  [default: the recipe's]",
 )
 @click.option("--test", "tests", multiple=True, type=click.Path(path_type=Path), help="Dataset to measure on as well.")
 def export(
@@ -95,13 +148,22 @@ def export(
 ) -> None:
     """Quantize the best model of RUN, verify it, and write a bundle.
 
-    Prints what every precision costs and is worth on the validation glyphs. Works while the training goes on.
+    Prints what every precision costs and is worth on the validation glyphs or lines. Works while the training goes on.
     """
     if out.suffix != ".tflite":
         raise UsageError(f"--out {out}: a bundle is called NAME.tflite")
-    opened = open_run(run)
-    allowed = opened.recipe.export.max_drop if max_drop is None else max_drop
     console = Console(highlight=False)
-    options = ExportOptions(precision=precision, method=method, max_drop=allowed, tests=tests)
-    bundle = export_run(opened, out, options, console)
+    if isinstance(read_record(run)[1], LineRecipe):
+        if method == "qat":
+            raise UsageError("--method qat: there is no fine-tuning of line models for int8 yet; use auto or ptq")
+        lines = open_line_run(run)
+        allowed = lines.recipe.export.max_drop if max_drop is None else max_drop
+        bundle = export_line_run(
+            lines, out, LineExportOptions(precision=precision, max_drop=allowed, tests=tests), console
+        )
+    else:
+        glyphs = open_run(run)
+        allowed = glyphs.recipe.export.max_drop if max_drop is None else max_drop
+        options = ExportOptions(precision=precision, method=method, max_drop=allowed, tests=tests)
+        bundle = export_run(glyphs, out, options, console)
     console.print(f"{out}: {bundle.size:,} bytes, {precision}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge_hwr.errors import DatasetError
 
+from .continental import Continental
 from .fonts import SUFFIXES
 from .junk import Junk
 from .recipe import DataRecipe, Recipe
@@ -51,6 +52,8 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
         elif wanted.source == "fonts" and (fonts := _fonts(data)):
             source = Fonts.load(fonts, recipe.charset)
             files += fonts
+        elif wanted.source == "continental":
+            source = Continental.load(wanted.samples, recipe.charset)
         elif wanted.source == "junk":
             strokes = load_strokes(strokes_path) if strokes_path else None
             source = Junk.load(wanted.samples, strokes, wanted.letters, recipe.charset)

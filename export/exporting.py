@@ -24,6 +24,7 @@ from .quantize import PRECISIONS, Glyphs, Precision, choose_calibration, convert
 from .run_folder import RunFolder
 from .sensitivity import TensorNoise, find_noise, plot_noise
 from .silence import silenced
+from .strip import strip
 from .verify import Measurement, choose_golden, fit_confidence, measure
 
 Method = Literal["auto", "ptq", "qat"]
@@ -31,6 +32,12 @@ Method = Literal["auto", "ptq", "qat"]
 
 _NOISIEST = 5
 """Tensors that are shown; the run folder has them all."""
+
+_GOLDEN, _GOLDEN_OF_SMALL = 16, 4
+"""Golden inputs: of the smallest models they would be a quarter of the file."""
+
+_SMALL = 32 * 1024
+"""Bytes of flatbuffer."""
 
 _TRACED = 50
 """Calibration glyphs over which the noise of every tensor is measured."""
@@ -48,11 +55,15 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A model in one precision, how it did on the validation glyphs, and the points of accuracy it loses to float."""
+    """A model in one precision, how it did on the validation glyphs, and the points of accuracy it loses to float.
+
+    `flatbuffer` is what ships and was measured, `named` the same with the names of its tensors.
+    """
 
     name: str
     precision: Precision
     model: Any
+    named: bytes
     flatbuffer: bytes
     measured: Measurement
     drop: float
@@ -79,7 +90,7 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
     console.print(_table(candidates))
     report: dict[str, Any] = {"precisions": _figures(candidates)}
     if chosen.precision == "int8":
-        noise = find_noise(convert(chosen.model, "float32", calibration), chosen.flatbuffer, calibration[:_TRACED])
+        noise = find_noise(convert(chosen.model, "float32", calibration), chosen.named, calibration[:_TRACED])
         report["noise_db"] = [asdict(item) for item in noise]
         run.save_file(f"export-{out.stem}-noise.png", plot_noise(noise))
         console.print(_noise_table(noise))
@@ -90,7 +101,7 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
             "allowed: no file written; train longer, or allow more by --max-drop"
         )
     metadata = _describe(run, out.stem, chosen, candidates, validation)
-    golden = choose_golden(validation)
+    golden = choose_golden(validation, count=_GOLDEN if len(chosen.flatbuffer) >= _SMALL else _GOLDEN_OF_SMALL)
     outputs = TfliteModel(chosen.flatbuffer).invoke(golden)
     labels = tuple(run.recipe.charset)
     for candidate in {candidate.name: candidate for candidate in (candidates[0], chosen)}.values():
@@ -108,11 +119,12 @@ def _convert_all(
     candidates: list[Candidate] = []
 
     def add(name: str, precision: Precision, model: Any) -> Candidate:
-        flatbuffer = convert(model, precision, calibration)
+        named = convert(model, precision, calibration)
+        flatbuffer = strip(named)
         measured = measure(flatbuffer, validation)
         reference = candidates[0].measured if candidates else measured
         drop = 100 * (reference.accuracy - measured.accuracy)
-        candidates.append(Candidate(name, precision, model, flatbuffer, measured, drop))
+        candidates.append(Candidate(name, precision, model, named, flatbuffer, measured, drop))
         return candidates[-1]
 
     model = load_keras(run.best_model)

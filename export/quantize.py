@@ -2,12 +2,12 @@
 
 The int8 model takes uint8 pictures as the preprocessing makes them (scale 1/255, zero point 0: the device feeds its
 bytes as they are), gives int8 logits, has per-channel weights and no float operation anywhere. The batch size stays
-free in all of them.
+free in all of them, and so does the width of lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -26,10 +26,10 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Glyphs = npt.NDArray[np.uint8]
 
 
-def convert(model: Any, precision: Precision, calibration: Glyphs) -> bytes:
-    """The flatbuffer of a Keras model that takes (N, height, width, 1) in 0..1.
+def convert(model: Any, precision: Precision, calibration: Iterable[Glyphs]) -> bytes:
+    """The flatbuffer of a Keras model that takes (N, height, width, 1) in 0..1, the width free or not.
 
-    `calibration` (uint8 (N, height, width)) shows int8 the range of every activation; the others ignore it.
+    `calibration`, pictures uint8 (height, width), shows int8 the range of every activation; the others ignore it.
     """
     with silenced():
         import tensorflow as tf
@@ -85,6 +85,6 @@ def load_keras(path: Path) -> Any:
         raise TrainingError(f"{path}: not a model that Keras can load ({str(error).splitlines()[0]})") from error
 
 
-def _one_by_one(glyphs: Glyphs) -> Iterator[list[npt.NDArray[np.float32]]]:
+def _one_by_one(glyphs: Iterable[Glyphs]) -> Iterator[list[npt.NDArray[np.float32]]]:
     for glyph in glyphs:
-        yield [glyph[np.newaxis, ..., np.newaxis].astype(np.float32) / 255]
+        yield [glyph[np.newaxis, ..., np.newaxis].astype(np.float32) / np.float32(255)]

@@ -15,10 +15,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edge_hwr.errors import RecipeError
 
+from .line_recipe import LineRecipe
+from .recipe_checks import ValueRefusedError, require
+
 SHIPPED = Path(__file__).with_name("recipes")
 
 Backbone = Literal["plain", "separable", "residual", "vgg"]
-SourceKind = Literal["mnist", "unipen", "fonts", "dataset", "junk"]
+SourceKind = Literal["mnist", "unipen", "fonts", "continental", "dataset", "junk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,10 @@ class NetworkRecipe:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(0 < len(self.stages) <= 4, "stages", "1 to 4 stages (28 pixels can be halved no more often)")
-        _require(all(self.stages), "stages", "at least one convolution in every stage")
-        _require(all(0 < c <= 1024 for stage in self.stages for c in stage), "stages", "channels from 1 to 1024")
-        _require(0 <= self.dropout < 1, "dropout", "0 <= dropout < 1")
+        require(0 < len(self.stages) <= 4, "stages", "1 to 4 stages (28 pixels can be halved no more often)")
+        require(all(self.stages), "stages", "at least one convolution in every stage")
+        require(all(0 < c <= 1024 for stage in self.stages for c in stage), "stages", "channels from 1 to 1024")
+        require(0 <= self.dropout < 1, "dropout", "0 <= dropout < 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,8 @@ class DataRecipe:
 
     `clean` counts plain drawings of every training sample, `camera` counts drawings on paper as a camera sees them.
     Validation samples are drawn once each way, or oftener where there are few. `samples` is the most to take for
-    training (0: all), and the size of a source that has none of its own (junk); `letters` are characters outside of
-    the charset to be rejected rather than read.
+    training (0: all), and the size of a source that has none of its own (junk, continental); `letters` are
+    characters outside of the charset to be rejected rather than read.
     """
 
     source: SourceKind
@@ -53,12 +56,12 @@ class DataRecipe:
     letters: str = ""
 
     def __post_init__(self) -> None:
-        _require(self.clean >= 0, "clean", "0 or more")
-        _require(self.camera >= 0, "camera", "0 or more")
-        _require(self.clean + self.camera > 0, "camera", "at least one drawing per sample (clean or camera)")
-        _require(self.samples >= 0, "samples", "0 or more")
-        if self.source == "junk":
-            _require(self.samples > 0, "samples", "1 or more for junk")
+        require(self.clean >= 0, "clean", "0 or more")
+        require(self.camera >= 0, "camera", "0 or more")
+        require(self.clean + self.camera > 0, "camera", "at least one drawing per sample (clean or camera)")
+        require(self.samples >= 0, "samples", "0 or more")
+        if self.source in ("junk", "continental"):
+            require(self.samples > 0, "samples", f"1 or more for {self.source}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,14 @@ class TrainingRecipe:
     start_from: str = ""
 
     def __post_init__(self) -> None:
-        _require(self.epochs > 0, "epochs", "1 or more")
-        _require(self.minutes >= 0, "minutes", "0 or more")
-        _require(1 <= self.batch <= 8192, "batch", "1 to 8192")
-        _require(self.learning_rate > 0, "learning_rate", "more than 0")
-        _require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
-        _require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
-        _require(0 <= self.label_smoothing < 1, "label_smoothing", "0 <= label_smoothing < 1")
-        _require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
+        require(self.epochs > 0, "epochs", "1 or more")
+        require(self.minutes >= 0, "minutes", "0 or more")
+        require(1 <= self.batch <= 8192, "batch", "1 to 8192")
+        require(self.learning_rate > 0, "learning_rate", "more than 0")
+        require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
+        require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
+        require(0 <= self.label_smoothing < 1, "label_smoothing", "0 <= label_smoothing < 1")
+        require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,11 @@ class AugmentationRecipe:
 
     def __post_init__(self) -> None:
         for name in ("rotation", "shear", "shift", "elastic"):
-            _require(getattr(self, name) >= 0, name, "0 or more")
+            require(getattr(self, name) >= 0, name, "0 or more")
         for name in ("scale", "contrast", "thicken_share", "thin_share", "blur_share"):
-            _require(0 <= getattr(self, name) < 1, name, f"0 <= {name} < 1")
+            require(0 <= getattr(self, name) < 1, name, f"0 <= {name} < 1")
         shares = self.thicken_share + self.thin_share
-        _require(shares <= 1, "thin_share", "thicken_share and thin_share together at most 1")
+        require(shares <= 1, "thin_share", "thicken_share and thin_share together at most 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +127,9 @@ class DistillationRecipe:
     temperature: float = 1.5
 
     def __post_init__(self) -> None:
-        _require(len(set(self.teachers)) == len(self.teachers), "teachers", "each teacher once")
-        _require(0 < self.weight <= 1, "weight", "0 < weight <= 1")
-        _require(self.temperature > 0, "temperature", "more than 0")
+        require(len(set(self.teachers)) == len(self.teachers), "teachers", "each teacher once")
+        require(0 < self.weight <= 1, "weight", "0 < weight <= 1")
+        require(self.temperature > 0, "temperature", "more than 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +141,9 @@ class ExportRecipe:
     keep_right: float = 0.99
 
     def __post_init__(self) -> None:
-        _require(self.max_drop >= 0, "max_drop", "0 or more (points of accuracy)")
-        _require(self.calibration > 0, "calibration", "1 or more samples")
-        _require(0 < self.keep_right <= 1, "keep_right", "0 < keep_right <= 1 (share of right glyphs not rejected)")
+        require(self.max_drop >= 0, "max_drop", "0 or more (points of accuracy)")
+        require(self.calibration > 0, "calibration", "1 or more samples")
+        require(0 < self.keep_right <= 1, "keep_right", "0 < keep_right <= 1 (share of right glyphs not rejected)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +162,19 @@ class Recipe:
     export: ExportRecipe = field(default_factory=ExportRecipe)
 
     def __post_init__(self) -> None:
-        _require(len(self.charset) >= 2, "charset", "two characters or more")
-        _require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
-        _require(len(self.data) > 0, "data", "at least one source")
-        _require(self.seed >= 0, "seed", "0 or more")
+        require(len(self.charset) >= 2, "charset", "two characters or more")
+        require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
+        require(len(self.data) > 0, "data", "at least one source")
+        require(self.seed >= 0, "seed", "0 or more")
         for entry in self.data:
             both = sorted(set(entry.letters) & set(self.charset))
-            _require(not both, "data.letters", f"no characters of the charset (found {''.join(both)!r})")
+            require(not both, "data.letters", f"no characters of the charset (found {''.join(both)!r})")
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
+def load_recipe(name_or_path: str | Path) -> Recipe | LineRecipe:
     """The recipe that ships under this name, or the one in the file at this path; RecipeError for anything amiss."""
     path = Path(name_or_path)
     if path.suffix != ".toml" and path.name == str(name_or_path):
@@ -191,28 +194,16 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     return recipe_from_json(table, where=str(path))
 
 
-def recipe_from_json(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
-    """The recipe in a parsed TOML or JSON table; `where` names its file in errors."""
-    recipe = _convert(Recipe, table, "", where)
-    assert isinstance(recipe, Recipe)
+def recipe_from_json(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe | LineRecipe:
+    """The recipe in a parsed TOML or JSON table, of the task that it names; `where` names its file in errors."""
+    recipe = _convert(LineRecipe if table.get("task") == "line" else Recipe, table, "", where)
+    assert isinstance(recipe, Recipe | LineRecipe)
     return recipe
 
 
 def shipped_recipes() -> list[str]:
     """Names of the recipes that ship, sorted."""
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
-
-
-class _ValueRefusedError(ValueError):
-    """A value outside of what its key allows; `_convert` adds where it stands."""
-
-    def __init__(self, key: str, wanted: str) -> None:
-        super().__init__(f"{key}: wanted {wanted}")
-
-
-def _require(condition: bool, key: str, wanted: str) -> None:
-    if not condition:
-        raise _ValueRefusedError(key, wanted)
 
 
 def _convert(kind: Any, value: Any, key: str, where: str) -> Any:
@@ -252,5 +243,5 @@ def _convert_table(kind: Any, value: Any, key: str, where: str) -> Any:
     converted = {name: _convert(hints[name], item, f"{prefix}{name}", where) for name, item in value.items()}
     try:
         return kind(**converted)
-    except _ValueRefusedError as error:
+    except ValueRefusedError as error:
         raise RecipeError(f"{where}: {prefix}{error}") from error

@@ -34,18 +34,17 @@ from edge_hwr.errors import TrainingError
 from edge_hwr.files import write_atomically
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 
+from .line_recipe import LineRecipe
 from .recipe import Recipe, recipe_from_json
 
 _LIBRARIES = ("edge-hwr", "tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "ai-edge-litert")
 
 
-@dataclass(frozen=True, slots=True)
-class RunFolder:
-    """An existing run folder."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFiles:
+    """An existing run folder, whatever it trains; `record` is what run.json holds."""
 
     path: Path
-    recipe: Recipe
-    preprocessing: GlyphPreprocessing
     record: dict[str, Any]
 
     @property
@@ -116,42 +115,64 @@ class RunFolder:
         return [(int(number), folder) for number, folder in found if number.isdecimal()]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder(RunFiles):
+    """An existing run folder of a glyph model."""
+
+    recipe: Recipe
+    preprocessing: GlyphPreprocessing
+
+
 def start_run(path: Path, recipe: Recipe, preprocessing: GlyphPreprocessing, data: Sequence[Path]) -> RunFolder:
     """Make a run folder, or open the one that is there if it is of the same recipe, data and preprocessing."""
     record = {
         "recipe": recipe.to_json(),
         "preprocessing": preprocessing.to_json(),
         "preprocessing_digest": preprocessing_digest(preprocessing),
-        "data": [_describe(file) for file in data],
-        "versions": _versions(),
     }
+    start_record(path, record, data)
+    return open_run(path)
+
+
+def open_run(path: Path) -> RunFolder:
+    """Open an existing run folder of a glyph model."""
+    record, recipe = read_record(path)
+    if not isinstance(recipe, Recipe):
+        raise TrainingError(f"{path}: a run of a {recipe.task} model, not of a glyph model")
+    preprocessing = GlyphPreprocessing.from_json(record["preprocessing"])
+    return RunFolder(path=path, record=record, recipe=recipe, preprocessing=preprocessing)
+
+
+def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> None:
+    """Make a run folder with this record, the data's description and the versions.
+
+    `TrainingError` where there is another one already: of another recipe, other data or another preprocessing.
+    """
+    record = record | {"data": [_describe(file) for file in data], "versions": _versions()}
     if (path / "run.json").is_file():
-        run = open_run(path)
-        new = json.loads(json.dumps(record))
-        changed = [key for key in ("recipe", "data", "preprocessing_digest") if run.record[key] != new[key]]
+        old, new = _read_json(path / "run.json"), json.loads(json.dumps(record))
+        changed = [key for key in ("recipe", "data", "preprocessing_digest") if old.get(key) != new[key]]
         if changed:
             raise TrainingError(
                 f"{path}: a run with another {changed[0].replace('_', ' ')}: choose another --out folder"
             )
-        return run
+        return
     with _reporting(path):
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise TrainingError(f"{path}: exists and is no run folder: choose another --out folder")
         path.mkdir(parents=True, exist_ok=True)
         _write_json(path / "run.json", record)
-    return open_run(path)
 
 
-def open_run(path: Path) -> RunFolder:
-    """Open an existing run folder."""
+def read_record(path: Path) -> tuple[dict[str, Any], Recipe | LineRecipe]:
+    """What run.json holds, and the recipe in it."""
     if not (path / "run.json").is_file():
         raise TrainingError(f"{path}: no run folder (made by `edge-hwr train`): there is no run.json in it")
     record = _read_json(path / "run.json")
-    try:
-        recipe = recipe_from_json(record["recipe"], where=str(path / "run.json"))
-        return RunFolder(path, recipe, GlyphPreprocessing.from_json(record["preprocessing"]), record)
-    except KeyError as error:
-        raise TrainingError(f"{path / 'run.json'}: {error} is missing; start over in another folder") from error
+    missing = [key for key in ("recipe", "preprocessing", "versions") if key not in record]
+    if missing:
+        raise TrainingError(f"{path / 'run.json'}: {missing[0]!r} is missing; start over in another folder")
+    return record, recipe_from_json(record["recipe"], where=str(path / "run.json"))
 
 
 def _describe(path: Path) -> dict[str, Any]:

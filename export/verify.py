@@ -109,7 +109,7 @@ def mean_nll(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.int16], do
     return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - aimed))
 
 
-def choose_golden(validation: Pool, count: int = 16) -> npt.NDArray[np.uint8]:
+def choose_golden(validation: Pool, count: int) -> npt.NDArray[np.uint8]:
     """Golden inputs uint8 (K, height, width, 1): validation glyphs of each label in turn."""
     from .quantize import stratify
 

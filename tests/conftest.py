@@ -7,11 +7,13 @@ import os
 import signal
 from pathlib import Path
 
+import drawn_lines
 import drawn_model
 import pytest
 from drawn_model import DIGITS, describe
 
 from edge_hwr.bundle import Bundle, open_bundle, write_bundle
+from edge_hwr.line_preprocess import LinePreprocessing, line_preprocessing_digest
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 from edge_hwr.runtime import TfliteModel
 
@@ -40,6 +42,20 @@ def drawn_bundle(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.
         golden = pictures[:16]
         metadata = describe(precision="int8", reject_below=0.5)
         write_bundle(path, flatbuffer, DIGITS, metadata, golden, TfliteModel(flatbuffer).invoke(golden))
+    return open_bundle(path)
+
+
+@pytest.fixture(scope="session")
+def line_bundle(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Bundle:
+    """An int8 bundle that reads lines drawn with OpenCV's font; trained in seconds, kept in pytest's cache."""
+    source = Path(drawn_lines.__file__).read_bytes() + line_preprocessing_digest(LinePreprocessing()).encode()
+    cache = pytestconfig.cache.mkdir("edge-hwr") if pytestconfig.cache else tmp_path_factory.mktemp("edge-hwr")
+    path = cache / f"lines-{hashlib.sha256(source).hexdigest()[:16]}.tflite"
+    if not path.is_file():
+        run = drawn_lines.train_run(tmp_path_factory.mktemp("line-run"), epochs=12, lines=144)
+        from edge_hwr.export.commands import export
+
+        export.main([str(run), "-o", str(path)], standalone_mode=False)
     return open_bundle(path)
 
 

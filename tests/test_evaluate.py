@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawing import sheet, write
-from drawn_model import DIGITS, describe
+from drawn_model import DIGITS
 
-from edge_hwr.bundle import Bundle, open_bundle, write_bundle
+from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset, Sample, open_dataset
 from edge_hwr.errors import DatasetError, ModelError
 from edge_hwr.evaluate import evaluate, predict, summarise
@@ -98,9 +98,6 @@ def test_labels_outside_of_the_charset_are_refused(drawn_bundle: Bundle, tmp_pat
         evaluate(drawn_bundle, open_dataset(folder))
 
 
-def test_a_model_of_lines_is_refused(drawn_bundle: Bundle, tmp_path: Path) -> None:
-    inputs, outputs = drawn_bundle.golden()
-    path = tmp_path / "lines.tflite"
-    write_bundle(path, drawn_bundle.flatbuffer, DIGITS, describe(name="lines", task="line"), inputs, outputs)
+def test_a_model_of_lines_is_refused(line_bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not line models"):
-        evaluate(open_bundle(path), open_dataset(dataset_of(tmp_path / "crops", ["1"], ["1"])))
+        evaluate(line_bundle, open_dataset(dataset_of(tmp_path / "crops", ["1"], ["1"])))

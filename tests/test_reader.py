@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 from drawing import sheet, sudoku_truth, write
+from drawn_model import describe
 
+from edge_hwr.bundle import Bundle, open_bundle, write_bundle
 from edge_hwr.errors import PictureError
 from edge_hwr.metrics import edit_distance
 from edge_hwr.picture import read_picture
@@ -96,3 +98,35 @@ def test_real_sudoku_photos_are_read(reader: Reader, data: Path, photo: str):
         if 0 <= row < 9 and 0 <= column < 9 and truth[row][column] == glyph.text:
             right.add((row, column))
     assert len(right) >= 0.95 * 81
+
+
+def renamed(bundle: Bundle, folder: Path, labels: str, temperature: float = 1.0) -> Bundle:
+    """The same network with other names for its classes."""
+    path = folder / "renamed.tflite"
+    inputs, outputs = bundle.golden()
+    metadata = describe(charset=labels, temperature=temperature)
+    write_bundle(path, bundle.flatbuffer, labels, metadata, inputs, outputs)
+    return open_bundle(path)
+
+
+def test_the_company_decides_between_characters_of_one_shape(drawn_bundle: Bundle, tmp_path: Path):
+    unsure = renamed(drawn_bundle, tmp_path, "O023456789", temperature=20)
+    page = sheet()
+    write(page, "23045", 60, 120)
+    assert Reader(unsure, context=False).read(page).text == "23O45"
+    assert Reader(unsure).read(page).text == "23045"
+
+
+def test_context_changes_nothing_where_no_characters_look_alike():
+    page = sheet()
+    write(page, "31415", 60, 120)
+    with_it, without = (Reader("digits", context=context).read(page) for context in (True, False))
+    assert with_it.lines == without.lines
+
+
+def test_marks_are_looked_for_where_the_model_knows_them(drawn_bundle: Bundle, tmp_path: Path):
+    page = sheet()
+    write(page, "2345", 60, 120)
+    cv2.circle(page, (142, 117), 3, (60,), -1)
+    assert len(Reader(drawn_bundle).read(page).glyphs) == 4
+    assert len(Reader(renamed(drawn_bundle, tmp_path, ".123456789")).read(page).glyphs) == 5

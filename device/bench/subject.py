@@ -9,9 +9,8 @@ from typing import Any
 
 from edge_hwr.bundle import Bundle, open_bundle, shipped_bundles, verify_golden
 from edge_hwr.datasets import Dataset
-from edge_hwr.errors import BundleError
+from edge_hwr.errors import BundleError, ModelError
 from edge_hwr.evaluate import evaluate
-from edge_hwr.runtime import TfliteModel
 
 from .bare import BareModel
 
@@ -49,6 +48,8 @@ def open_subjects(models: tuple[str, ...]) -> list[Subject]:
     subjects: list[Subject] = []
     for model in models:
         bundle = _open(model)
+        if bundle and bundle.metadata.task != "glyph":
+            raise ModelError(f"model {model}: bench measures glyph models; `edge-hwr evaluate` times a model of lines")
         path = bundle.path if bundle else Path(model)
         flatbuffer = bundle.flatbuffer if bundle else path.read_bytes()
         BareModel(flatbuffer).run()
@@ -67,7 +68,7 @@ def open_subjects(models: tuple[str, ...]) -> list[Subject]:
 def check_accuracy(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
     """How the bundle reads on this device: its share of right answers on a dataset, and its golden outputs replayed."""
     result = evaluate(bundle, dataset)
-    golden = verify_golden(bundle, TfliteModel(bundle.flatbuffer))
+    golden = verify_golden(bundle)
     return {
         "dataset": dataset.name,
         "samples": result.samples,

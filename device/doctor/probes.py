@@ -43,13 +43,12 @@ def models() -> dict[str, Any]:
     """
     from edge_hwr.bundle import open_bundle, shipped_bundles, verify_golden
     from edge_hwr.errors import BundleError, ModelError
-    from edge_hwr.runtime import TfliteModel
 
     reports: dict[str, Any] = {}
     for name in shipped_bundles():
         try:
             bundle = open_bundle(name)
-            report = verify_golden(bundle, TfliteModel(bundle.flatbuffer))
+            report = verify_golden(bundle)
         except (BundleError, ModelError) as error:
             reports[name] = {"error": str(error)}
         else:

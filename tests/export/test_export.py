@@ -21,6 +21,7 @@ from edge_hwr.export.pool import Pool
 from edge_hwr.export.quantize import choose_calibration, convert, load_keras
 from edge_hwr.export.recipe import NetworkRecipe
 from edge_hwr.export.run_folder import open_run
+from edge_hwr.export.strip import strip
 from edge_hwr.export.verify import fit_confidence, fit_temperature, mean_nll
 from edge_hwr.runtime import TfliteModel
 
@@ -62,7 +63,7 @@ def test_an_int8_bundle_reads_and_describes_itself(tmp_path: Path, trained: Path
     model = TfliteModel(bundle.flatbuffer)
     assert (model.input_dtype, model.output_dtype) == (np.uint8, np.int8)
     report = verify_golden(bundle, model)
-    assert (report.samples, report.decisions_changed) == (16, 0)
+    assert (report.samples, report.decisions_changed) == (4, 0)
     assert report.largest_difference <= 2
 
     measured = evaluate(bundle, open_dataset(dataset))
@@ -79,6 +80,17 @@ def test_the_other_precisions_are_bundles_too(tmp_path: Path, trained: Path, pre
     assert bundle.metadata.precision == precision
     assert TfliteModel(bundle.flatbuffer).input_dtype == np.float32
     assert verify_golden(bundle, TfliteModel(bundle.flatbuffer)).decisions_changed == 0
+
+
+def test_stripping_changes_no_answer(trained: Path) -> None:
+    glyphs = Pool.load(trained / "pool.npz").glyphs[:60]
+    named = convert(load_keras(trained / "best.keras"), "int8", glyphs)
+    stripped = strip(named)
+    assert len(stripped) < len(named) - 1000
+    assert b"conv2d" in named
+    assert b"conv2d" not in stripped
+    batch = glyphs[..., np.newaxis]
+    assert np.array_equal(TfliteModel(stripped).invoke(batch), TfliteModel(named).invoke(batch))
 
 
 def test_a_gate_that_fails_leaves_no_file(tmp_path: Path, trained: Path) -> None:
@@ -122,7 +134,7 @@ def test_fine_tuning_saves_what_calibration_cannot(tmp_path: Path, trained: Path
     channel = max(range(len(gamma)), key=silence)
     assert silence(channel) > 0.9
     (kernel,) = convolution.get_weights()
-    kernel[1, 1, channel, :] = 60 * np.abs(kernel).max(axis=(0, 1, 2))
+    kernel[1, 1, channel, :] = 200 * np.abs(kernel).max(axis=(0, 1, 2))
     convolution.set_weights([kernel])
     model.save(run / "best.keras")
 
@@ -143,6 +155,7 @@ def test_folding_keeps_the_function_and_rounding_is_that_of_the_runtime(trained:
     from edge_hwr.export.qat import fold_batch_norms, with_rounding
 
     glyphs = Pool.load(trained / "pool.npz").glyphs[:60]
+    keras.utils.set_random_seed(1)
     model = build_network(NetworkRecipe(backbone, ((8, 8), (16,)), 0.1), height=28, width=28, classes=3)  # type: ignore[arg-type]
     rng = np.random.default_rng(1)
     for layer in model.layers:

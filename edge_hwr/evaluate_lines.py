@@ -1,0 +1,91 @@
+"""Measure a line model on a dataset of lines, through the same path that a crop takes on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge_hwr import metrics
+from edge_hwr.bundle import Bundle
+from edge_hwr.datasets import Dataset, Sample
+from edge_hwr.errors import ModelError
+from edge_hwr.line_reader import LineReader
+
+
+@dataclass(frozen=True, slots=True)
+class LineEvaluation:
+    """What a line model makes of a dataset.
+
+    `cer` and `wer` are edits for each character and each word of the truth, 0 and up; texts are compared in Unicode's
+    composed form (NFC), with their blanks, and `cer_without_blanks` is the rate when all blanks are left out of both
+    (where it is not known how the words of the truth were set apart). `ms_p50` and `ms_p90` are milliseconds for a
+    line from grey crop to text, and `bytes` is the size of the bundle's file.
+    """
+
+    model: str
+    dataset: str
+    bytes: int
+    samples: int
+    cer: float
+    wer: float
+    cer_without_blanks: float
+    ms_p50: float
+    ms_p90: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LinePredictions:
+    """What a model says of every line of a dataset, in the dataset's order, how sure it is (0..1), and the time of each
+    in milliseconds."""
+
+    texts: tuple[str, ...]
+    confidences: tuple[float, ...]
+    ms: tuple[float, ...]
+
+
+def evaluate_lines(
+    bundle: Bundle, dataset: Dataset, *, threads: int = 1, follow: Callable[[Dataset], Iterable[Sample]] = iter
+) -> LineEvaluation:
+    """Read every line of a dataset; `ModelError` as `predict_lines`."""
+    return summarise_lines(bundle, dataset, predict_lines(bundle, dataset, threads=threads, follow=follow))
+
+
+def predict_lines(
+    bundle: Bundle, dataset: Dataset, *, threads: int = 1, follow: Callable[[Dataset], Iterable[Sample]] = iter
+) -> LinePredictions:
+    """Read every line of a dataset; `follow` may watch them go by. `ModelError` for a model of glyphs.
+
+    Characters that the model does not know may occur in the texts: they count as errors.
+    """
+    if bundle.metadata.task != "line":
+        raise ModelError(f"model {bundle.metadata.name}: a model of single glyphs, not of lines")
+    reader = LineReader(bundle, threads=threads)
+    found = [reader.read_crop(sample.picture) for sample in follow(dataset)]
+    return LinePredictions(
+        texts=tuple(crop.decoded.text for crop in found),
+        confidences=tuple(crop.decoded.confidence for crop in found),
+        ms=tuple(1000 * sum(crop.seconds.values()) for crop in found),
+    )
+
+
+def summarise_lines(bundle: Bundle, dataset: Dataset, predictions: LinePredictions) -> LineEvaluation:
+    """The figures of what a bundle said of a dataset."""
+    times = metrics.percentiles(predictions.ms)
+    joined_truths, joined_guesses = (
+        ["".join(text.split()) for text in texts] for texts in (dataset.texts, predictions.texts)
+    )
+    return LineEvaluation(
+        model=bundle.metadata.name,
+        dataset=dataset.name,
+        bytes=bundle.size,
+        samples=len(dataset),
+        cer=metrics.character_error_rate(dataset.texts, predictions.texts),
+        wer=metrics.word_error_rate(dataset.texts, predictions.texts),
+        cer_without_blanks=metrics.character_error_rate(joined_truths, joined_guesses),
+        ms_p50=times["p50"],
+        ms_p90=times["p90"],
+    )

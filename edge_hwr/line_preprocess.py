@@ -1,0 +1,283 @@
+"""The preprocessing of whole lines: a crop with one line of writing becomes the uint8 tensor that a line model takes.
+
+Training, calibration, evaluation and the device all come through `prepare_line`, and a bundle carries the digest of
+what it produces, as for glyphs (`edge_hwr.preprocess`). All of it is integer arithmetic on operations that OpenCV
+defines to the bit, so the digest is the same on every processor and OpenCV version.
+
+The paper is taken away and the ink brought to one strength; printed rules, which are longer than any stroke, are taken
+out; then position, slope and size of the writing are those of its ink (mean, regression and standard deviation of its
+rows, after M. Kozielski et al., "Moment-based image normalization for handwritten text recognition", ICFHR 2012), not
+those of the crop, whose border depends on who cut it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from math import isqrt
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.errors import PictureError, UsageError
+from edge_hwr.ink import Grey, reduce_by
+
+_WORKING_HEIGHT = 64
+"""Crops are reduced by the whole factor that leaves at least so many rows."""
+
+_LEAST_HEIGHT = 8
+"""In fewer rows nobody can write."""
+
+_BLOCK = 8
+"""Side of the blocks whose brightness tells where the paper is, in pixels of the reduced crop."""
+
+_PAPER_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5))
+_RULE_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 3))
+
+_LEAST_CONTRAST = 26
+"""A crop whose darkest pixels are nearer to its paper than this (of 255) holds no writing."""
+
+_COARSE_HEIGHT = 32
+"""Position and size are measured on a picture of about so many rows."""
+
+_SUBPIXEL = 64
+"""Rows are measured in these parts of a pixel."""
+
+_STEEPEST = 12
+"""Lines steeper than 1 : 12 are taken for level: such a slope is rather a word's own, or a stain's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinePreprocessing:
+    """What a line's tensor looks like.
+
+    The writing is scaled so that `reach` sixteenths of the standard deviation of its ink's rows, above and below their
+    mean, fill the `height` pixels, with `margin` bare columns at either end, and squeezed if it were wider than
+    `widest`. `dead_zone` is the share (of 256) of the ink's strength below which it is taken for paper.
+    """
+
+    height: int = 48
+    reach: int = 62
+    margin: int = 8
+    widest: int = 8192
+    dead_zone: int = 64
+
+    def __post_init__(self) -> None:
+        if not (self.height >= 8 and self.reach >= 16 and 0 <= self.margin < self.widest // 2):
+            raise UsageError(f"line preprocessing: {self.height} rows, a reach of {self.reach}: export it again")
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> LinePreprocessing:
+        """The inverse of `to_json`; `UsageError` for keys or types it does not know."""
+        known = {item.name for item in fields(cls)}
+        wrong = [key for key, value in values.items() if key not in known or type(value) is not int]
+        if wrong:
+            raise UsageError(f"line preprocessing: cannot use {', '.join(sorted(wrong))}; update edge-hwr")
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedLine:
+    """A line's tensor and where its pixels come from.
+
+    `tensor` is uint8 (1, height, width, 1), ink 255 on paper 0; its columns show the crop's from `left`, `scale` of
+    them each, and its rows the crop's `top` to `bottom` (at the middle of a line that climbs or falls). The width is 0
+    where no writing was found.
+    """
+
+    tensor: NDArray[np.uint8]
+    left: float = 0.0
+    scale: float = 1.0
+    top: float = 0.0
+    bottom: float = 0.0
+
+    @property
+    def width(self) -> int:
+        return int(self.tensor.shape[2])
+
+
+def preprocess_line(grey: Grey, parameters: LinePreprocessing) -> NDArray[np.uint8]:
+    """The tensor uint8 (1, height, width, 1) of a crop, uint8 (H, W), of one line: dark ink on lighter paper."""
+    return prepare_line(grey, parameters).tensor
+
+
+def prepare_line(grey: Grey, parameters: LinePreprocessing) -> PreparedLine:
+    """The tensor of a crop as `preprocess_line` makes it, and the way back to pixels of the crop."""
+    if grey.ndim != 2 or grey.dtype != np.uint8:
+        raise PictureError(f"a line must be uint8 of shape (height, width), not {grey.dtype} of {grey.shape}")
+    empty = PreparedLine(np.zeros((1, parameters.height, 0, 1), np.uint8))
+    factor = max(grey.shape[0] // _WORKING_HEIGHT, 1)
+    if grey.shape[0] < _LEAST_HEIGHT or grey.shape[1] < factor * _LEAST_HEIGHT // 2:
+        return empty
+    ink = _find_ink(reduce_by(np.ascontiguousarray(grey), factor), parameters.dead_zone)
+    if ink is None:
+        return empty
+    zone = _measure(ink, parameters.reach)
+    level = _cut(ink, zone)
+    written = np.flatnonzero(np.add.reduce(level, axis=0, dtype=np.int64) > 255)
+    if not len(written):
+        return empty
+    first, last = int(written[0]), int(written[-1]) + 1
+    tensor = _scale(level[:, first:last], parameters)
+    top = int(zone.tops(np.array([ink.shape[1] // 2]))[0])
+    scale = factor * (last - first) / (tensor.shape[2] - 2 * parameters.margin)
+    return PreparedLine(
+        tensor,
+        left=factor * first - parameters.margin * scale,
+        scale=scale,
+        top=factor * top,
+        bottom=factor * (top + zone.rows),
+    )
+
+
+@cache
+def line_preprocessing_digest(parameters: LinePreprocessing) -> str:
+    """Sha256, in hexadecimal, of the tensors that these parameters make of two fixed drawings."""
+    tensors = [preprocess_line(_fixed_line(height), parameters) for height in (70, 150)]
+    return hashlib.sha256(b"".join(tensor.tobytes() for tensor in tensors)).hexdigest()
+
+
+def _find_ink(grey: Grey, dead_zone: int) -> Grey | None:
+    """Ink 255 on paper 0, whatever the light, without rules; None where there is none."""
+    paper = _paper(grey)
+    # Relative to the paper: in the shade ink is darker by less.
+    shares = (255 * 256 // np.maximum(np.arange(256, dtype=np.uint32), 1)).astype(np.uint32)
+    below = np.asarray(cv2.subtract(paper, grey), np.uint8)
+    depth = np.minimum(below * shares[paper] >> 8, 255).astype(np.uint8)
+    depth = _without_rules(depth)
+    counts = np.bincount(depth.ravel(), minlength=256)
+    # As many of the darkest pixels as the barest line has, however much paper there is around.
+    darkest = int(256 - np.searchsorted(counts[::-1].cumsum(), grey.shape[0] ** 2 // 32 + 1))
+    if darkest < _LEAST_CONTRAST:
+        return None
+    values = np.arange(256, dtype=np.int64)
+    inked = counts * (values >= darkest // 2)
+    strength = int((inked * values).sum() // inked.sum())
+    floor = strength * dead_zone >> 8
+    table = (np.maximum(values - floor, 0) * 255 // max(strength - floor, 1)).clip(0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(depth, table), np.uint8)
+
+
+def _paper(grey: Grey) -> Grey:
+    """The brightness of the bare sheet, uint8 (H, W): block means, from which closing takes the strokes."""
+    height, width = grey.shape
+    padded = cv2.copyMakeBorder(grey, 0, -height % _BLOCK, 0, -width % _BLOCK, cv2.BORDER_REPLICATE)
+    blocks = cv2.morphologyEx(reduce_by(np.asarray(padded, np.uint8), _BLOCK), cv2.MORPH_CLOSE, _PAPER_KERNEL)
+    size = (blocks.shape[1] * _BLOCK, blocks.shape[0] * _BLOCK)
+    return np.asarray(cv2.resize(blocks, size, interpolation=cv2.INTER_LINEAR_EXACT)[:height, :width], np.uint8)
+
+
+def _without_rules(depth: Grey) -> Grey:
+    """Less what is as dark all along a run half as long again as the crop is high: printed rules, no strokes."""
+    length = min(depth.shape[0] * 3 // 2, depth.shape[1])
+    run = cv2.getStructuringElement(cv2.MORPH_RECT, (length, 1))
+    # Three rows at once are looked at, as rules climb and ripple, and gaps of four columns bridged, for dotted ones.
+    bridged = cv2.dilate(depth, _RULE_KERNEL)
+    rules = cv2.morphologyEx(cv2.erode(bridged, _RULE_KERNEL[:1]), cv2.MORPH_OPEN, run)
+    above = cv2.subtract(depth, rules)
+    # Ink that is clearly darker than the rule under it loses nothing.
+    return np.asarray(cv2.min(depth, cv2.add(above, above)), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    """The rows of the writing: their number, the first one in the middle column, and how many columns it takes the
+    line to fall by one row (0: level; below 0: it climbs)."""
+
+    rows: int
+    first: int
+    middle: int
+    columns_per_row: int
+
+    def tops(self, columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first row in each of these columns."""
+        if not self.columns_per_row:
+            return np.full_like(columns, self.first)
+        fall = (2 * (columns - self.middle) + self.columns_per_row) // (2 * self.columns_per_row)
+        return np.asarray(self.first + fall)
+
+
+def _measure(ink: Grey, reach: int) -> _Zone:
+    """Where the writing runs, from the moments of its ink, leaving out what stands far off: neighbouring lines."""
+    height, width = ink.shape
+    factor = max(height // _COARSE_HEIGHT, 1)
+    weights = reduce_by(ink, factor).astype(np.int64)
+    rows, columns = weights.shape
+    y = (np.arange(rows, dtype=np.int64) * 2 + 1) * (_SUBPIXEL // 2)
+    x = np.arange(columns, dtype=np.int64) - columns // 2
+    course = np.full(columns, rows * _SUBPIXEL // 2, np.int64)
+    # At first the middle four fifths of the crop: lines are cut out with remains of others at the edges.
+    spread = rows * _SUBPIXEL * 4 // 25
+    rise, run = 0, 1
+    for _ in range(5):
+        off = y[:, np.newaxis] - course
+        near = weights * (np.abs(off) * 2 <= spread * 5)
+        by_column = near.sum(axis=0)
+        total = int(by_column.sum())
+        if total == 0:
+            spread = rows * _SUBPIXEL
+            continue
+        heights = (near * y[:, np.newaxis]).sum(axis=0)
+        mean = int(heights.sum()) // total
+        centre = int((by_column * x).sum()) // total
+        rise = int(((heights - by_column * mean) * (x - centre)).sum()) // _SUBPIXEL
+        run = int((by_column * (x - centre) ** 2).sum())
+        # Short lines have no slope to speak of: the letters of one word would make it.
+        if columns < 5 * rows or run == 0 or abs(rise) * _STEEPEST > run:
+            rise, run = 0, 1
+        course = mean + rise * _SUBPIXEL * (x - centre) // run
+        off = y[:, np.newaxis] - course
+        spread = max(isqrt(int((near * off * off).sum()) // total), _SUBPIXEL)
+    centre_row = int(course[columns // 2]) * factor
+    half = max(spread * factor * reach // 16, height * _SUBPIXEL // 10, 4 * _SUBPIXEL)
+    first = (centre_row - half + _SUBPIXEL // 2) // _SUBPIXEL
+    slope = (run + (abs(rise) // 2)) // rise if abs(rise) * width > run else 0
+    return _Zone(max(2 * half // _SUBPIXEL, 8), first, columns // 2 * factor, slope)
+
+
+def _cut(ink: Grey, zone: _Zone) -> Grey:
+    """The rows of the zone, level, bare paper where they lie outside of the crop."""
+    height, width = ink.shape
+    level = np.zeros((zone.rows, width), np.uint8)
+    tops = zone.tops(np.arange(width, dtype=np.int64))
+    starts = np.flatnonzero(np.diff(tops, prepend=tops[0] - 1))
+    for start, end, top in zip(starts.tolist(), [*starts[1:].tolist(), width], tops[starts].tolist(), strict=True):
+        low, high = max(top, 0), min(top + zone.rows, height)
+        if low < high:
+            level[low - top : high - top, start:end] = ink[low:high, start:end]
+    return level
+
+
+def _scale(level: Grey, parameters: LinePreprocessing) -> NDArray[np.uint8]:
+    """Scaled to the tensor's height, in proportion up to its greatest width, with bare columns at the ends."""
+    rows, columns = level.shape
+    height, room = parameters.height, parameters.widest - 2 * parameters.margin
+    width = min(max((2 * columns * height + rows) // (2 * rows), 1), room)
+    factor = max(min(rows // height, columns // width), 1)
+    scaled = cv2.resize(reduce_by(level, factor), (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
+    tensor = np.zeros((1, height, width + 2 * parameters.margin, 1), np.uint8)
+    tensor[0, :, parameters.margin : parameters.margin + width, 0] = scaled
+    return tensor
+
+
+def _fixed_line(height: int) -> Grey:
+    """A drawn line: strokes of several pens on shaded, ruled paper, climbing, with a piece of a neighbour above."""
+    drawing = np.full((height, 12 * height), 220, np.uint8)
+    drawing -= (np.arange(12 * height) * 60 // (12 * height)).astype(np.uint8)
+    drawing[height * 3 // 4, :] -= 40
+    drawing[height * 7 // 8, np.arange(12 * height) // 3 % 2 == 0] -= 35
+    unit = height // 10
+    for k in range(30):
+        x, y = height // 2 + k * height // 3, height // 2 + height // 8 - k * height // 240
+        pen = 1 + (k + height // 40) % (unit // 2 + 2)
+        drawing[y - (3 + k % 3) * unit : y + unit, x : x + pen] = 60 + 2 * k
+        drawing[y : y + pen, x : x + 2 * unit] = 80
+    drawing[: unit // 2, 3 * height : 3 * height + unit] = 70
+    return drawing

@@ -1,0 +1,97 @@
+"""Fresh variation of a pool's lines in every epoch: moved, bent, thickened, blurred, with remains of other lines."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .line_pool import STRIDE, steps_needed
+from .line_recipe import LineAugmentationRecipe
+
+Line = npt.NDArray[np.uint8]
+
+_KERNEL = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+_KNOT_EVERY = 24
+"""Columns between the knots of the elastic bending."""
+
+
+class LineAugmenter:
+    """Varies lines; one for each thread."""
+
+    def __init__(self, recipe: LineAugmentationRecipe, *, seed: int) -> None:
+        self._recipe = recipe
+        self._rng = np.random.default_rng(seed)
+        self._other: Line | None = None
+
+    def __call__(self, line: Line, text: str) -> Line:
+        """A varied line, uint8 (height, another width), wide enough for the steps that its text needs."""
+        recipe, rng = self._recipe, self._rng
+        moved = self._move(line, text)
+        kind = rng.random()
+        if kind < recipe.thicken_share:
+            moved = self._blend(moved, np.asarray(cv2.dilate(moved, _KERNEL), np.uint8), 0.8)
+        elif kind < recipe.thicken_share + recipe.thin_share:
+            moved = self._blend(moved, np.asarray(cv2.erode(moved, _KERNEL), np.uint8), 0.7)
+        if rng.random() < recipe.blur_share:
+            moved = np.asarray(cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(0.4, 1.0))), np.uint8)
+        if rng.random() < recipe.remains_share:
+            self._add_remains(moved)
+        if rng.random() < recipe.erase_share:
+            self._erase(moved)
+        self._other = line
+        table = _tone(1 - recipe.contrast * rng.random(), np.exp(recipe.contrast * rng.uniform(-1, 1)))
+        return np.asarray(cv2.LUT(moved, table), np.uint8)
+
+    def _move(self, line: Line, text: str) -> Line:
+        """Stretched, scaled, slanted, sloped, shifted and bent, by one remap."""
+        recipe, rng = self._recipe, self._rng
+        height, width = line.shape
+        stretch = np.exp(rng.uniform(-1, 1) * np.log1p(recipe.stretch))
+        columns = max(round(width * stretch), STRIDE * (steps_needed(text) + 1))
+        grow = np.exp(rng.uniform(-1, 1) * np.log1p(recipe.scale))
+        shear = rng.uniform(-recipe.shear, recipe.shear)
+        slope = rng.uniform(-recipe.slope, recipe.slope)
+        shift = rng.uniform(-recipe.shift, recipe.shift)
+        knots = rng.uniform(-1, 1, (2, 3, max(columns // _KNOT_EVERY, 2))).astype(np.float32)
+        knots *= np.float32(recipe.elastic * rng.random())
+        bend_x = cv2.resize(knots[0], (columns, height), interpolation=cv2.INTER_CUBIC)
+        bend_y = cv2.resize(knots[1], (columns, height), interpolation=cv2.INTER_CUBIC)
+        x = np.arange(columns, dtype=np.float32)
+        y = np.arange(height, dtype=np.float32)[:, np.newaxis] - np.float32(height / 2)
+        bend_x += x * np.float32(width / columns) + y * np.float32(shear)
+        fall = np.clip((x - columns / 2) * np.float32(slope), -height / 6, height / 6).astype(np.float32)
+        bend_y += y * np.float32(grow) + (fall + np.float32(height / 2 + shift))
+        return np.asarray(cv2.remap(line, bend_x, bend_y, cv2.INTER_LINEAR), np.uint8)
+
+    def _blend(self, line: Line, changed: Line, strength: float) -> Line:
+        share = strength * self._rng.random()
+        return np.asarray(cv2.addWeighted(line, 1 - share, changed, share, 0), np.uint8)
+
+    def _add_remains(self, line: Line) -> None:
+        """Feet of another line at the upper edge, or heads at the lower one, in place."""
+        other = self._other
+        if other is None:
+            return
+        height, width = line.shape
+        rows = int(self._rng.integers(2, height // 5))
+        begin = int(self._rng.integers(max(other.shape[1] - width, 1)))
+        count = min(width, other.shape[1] - begin)
+        if self._rng.random() < 0.5:
+            place, piece = line[:rows, :count], other[-rows:, begin : begin + count]
+        else:
+            place, piece = line[-rows:, :count], other[:rows, begin : begin + count]
+        np.maximum(place, piece, out=place)
+
+    def _erase(self, line: Line) -> None:
+        """Wipe out a few small spots, in place: as pens skip, and so that no letter is read by one stroke alone."""
+        height, width = line.shape
+        for _ in range(1 + width // 150):
+            h, w = self._rng.integers(3, height // 4), self._rng.integers(2, 8)
+            y, x = self._rng.integers(height - h), self._rng.integers(max(width - w, 1))
+            line[y : y + h, x : x + w] = 0
+
+
+def _tone(gain: float, gamma: float) -> Line:
+    values = np.arange(256) / 255
+    return np.asarray(np.rint(255 * gain * values**gamma), np.uint8)

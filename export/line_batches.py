@@ -1,0 +1,93 @@
+"""The batches of an epoch of lines: of about the same width, augmented by threads beside the training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .line_augmentation import LineAugmenter
+from .line_pool import STRIDE, LinePool
+from .line_recipe import LineAugmentationRecipe
+
+WIDTH_STEP = 64
+"""Batches are padded to multiples of so many columns, so that shapes recur."""
+
+_AHEAD = 6
+_PATIENCE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineBatch:
+    """`lines` uint8 (B, height, width, 1), zeros right of each; `steps` int32 (B,): of the output that is the line's;
+    `labels` int32, all texts one after the other as indices in the charset, `lengths` int32 (B,) of each."""
+
+    lines: npt.NDArray[np.uint8]
+    steps: npt.NDArray[np.int32]
+    labels: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int32]
+
+
+def plan_batches(
+    widths: npt.NDArray[np.int32], columns: int, rng: np.random.Generator | None = None
+) -> list[npt.NDArray[np.intp]]:
+    """Rows of the pool by batch, each of about `columns` columns; shuffled where there is a generator for it."""
+    loose = widths * np.exp(rng.uniform(-0.08, 0.08, len(widths))) if rng else widths.astype(np.float64)
+    order = np.argsort(loose, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        end = start + 1
+        while end < len(order) and (end + 1 - start) * loose[order[end]] <= columns:
+            end += 1
+        batches.append(order[start:end])
+        start = end
+    if rng:
+        batches = [batches[at] for at in rng.permutation(len(batches))]
+    return batches
+
+
+def pack(lines: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str], index: dict[str, int]) -> LineBatch:
+    """Lines, padded to one width, and their texts."""
+    height, widest = lines[0].shape[0], max(line.shape[1] for line in lines)
+    padded = np.zeros((len(lines), height, -(-widest // WIDTH_STEP) * WIDTH_STEP, 1), np.uint8)
+    for row, line in enumerate(lines):
+        padded[row, :, : line.shape[1], 0] = line
+    steps = np.array([-(-line.shape[1] // STRIDE) for line in lines], np.int32)
+    labels = np.array([index[character] for text in texts for character in text], np.int32)
+    return LineBatch(padded, steps, labels, np.array([len(text) for text in texts], np.int32))
+
+
+def prepare_lines(
+    pool: LinePool,
+    batches: Sequence[npt.NDArray[np.intp]],
+    charset: str,
+    recipe: LineAugmentationRecipe,
+    seed: int,
+    *,
+    threads: int = 1,
+) -> Iterator[LineBatch]:
+    """Augmented batches in the order given, a few of them ahead."""
+    index = {character: number for number, character in enumerate(charset)}
+
+    def make(number: int) -> LineBatch:
+        # Seeded by batch, so that any number of threads makes the same.
+        augment = LineAugmenter(recipe, seed=seed * 1_000_003 + number)
+        rows = batches[number].tolist()
+        return pack(
+            [augment(pool.line(row), pool.texts[row]) for row in rows], [pool.texts[row] for row in rows], index
+        )
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="augmentation") as executor:
+        ahead: list[Future[LineBatch]] = [executor.submit(make, n) for n in range(min(_AHEAD, len(batches)))]
+        try:
+            for number in range(len(batches)):
+                batch = ahead.pop(0).result(timeout=_PATIENCE_S)
+                if number + _AHEAD < len(batches):
+                    ahead.append(executor.submit(make, number + _AHEAD))
+                yield batch
+        finally:
+            for future in ahead:
+                future.cancel()

@@ -1,0 +1,77 @@
+"""Finding the lines that a recipe asks for among the files that a user gives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_hwr.errors import DatasetError
+
+from .fonts import SUFFIXES
+from .line_pool import DrawnLines
+from .line_recipe import LineRecipe
+from .line_sources import LineSource, ScannedLines, UnipenLines, UnipenWords, WrittenFonts
+from .line_text import Passages
+
+log = logging.getLogger(__name__)
+
+
+def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[DrawnLines], list[Path]]:
+    """The sources of a recipe among the user's files, and those files, for the record.
+
+    `data` are datasets of lines (folders or zips with `labels.tsv`), strokes, folders of fonts and of plain text
+    (`fr.txt`, a paragraph a line), or a folder that holds `banq_lines/train.zip` and `unipen/*_strokes.npz`. Sources
+    that are missing are left out with a warning.
+    """
+    for path in data:
+        if not path.exists():
+            raise DatasetError(f"{path}: no such file or folder (given with --data)")
+    datasets = [path for path in data if _is_dataset(path)] + _inside(data, "banq_lines/train.zip")
+    fonts = sorted({file for path in data for file in _handwriting(path)})
+    passages = sorted({file for path in data if path.is_dir() and not _is_dataset(path) for file in path.glob("*.txt")})
+    found: list[DrawnLines] = []
+    files: list[Path] = []
+    for wanted in recipe.data:
+        sources: list[LineSource] = []
+        if wanted.source == "dataset":
+            sources += [ScannedLines.load(path, recipe.charset) for path in datasets]
+            files += datasets
+        elif wanted.source == "unipen-lines":
+            for path in _inside(data, "unipen/lines_strokes.npz"):
+                sources.append(UnipenLines.load(path, recipe.charset))
+                files.append(path)
+        elif wanted.source == "unipen-words":
+            for path in _inside(data, "unipen/words_strokes.npz"):
+                sources.append(UnipenWords.load(path, recipe.charset))
+                files.append(path)
+        elif fonts and passages:
+            sources.append(WrittenFonts.load(fonts, Passages.load(passages, recipe.charset), wanted.samples))
+            files += [*fonts, *passages]
+        if not sources:
+            log.warning("no %s among the data (--data): training without", wanted.source)
+        found += [DrawnLines(source, wanted) for source in sources]
+    if not found:
+        raise DatasetError("nothing to learn from: give datasets of lines, strokes, or fonts and text with --data")
+    return found, list(dict.fromkeys(files))
+
+
+def _inside(data: Sequence[Path], name: str) -> list[Path]:
+    """The file of this name given itself or in a folder given, once."""
+    for path in data:
+        if path.is_file() and path.name == Path(name).name and not _is_dataset(path):
+            return [path]
+        if (path / name).is_file():
+            return [path / name]
+    return []
+
+
+def _handwriting(path: Path) -> list[Path]:
+    if not path.is_dir() or _is_dataset(path):
+        return []
+    folder = path / "handwriting" if (path / "handwriting").is_dir() else path
+    return [file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES]
+
+
+def _is_dataset(path: Path) -> bool:
+    return (path / "labels.tsv").is_file() if path.is_dir() else path.suffix == ".zip"

@@ -1,0 +1,198 @@
+"""A run of a line model becomes a bundle: converted in every precision, measured, gated, and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.table import Table
+
+from edge_hwr.bundle import Bundle, Metadata, open_bundle, write_bundle
+from edge_hwr.datasets import Dataset, open_dataset
+from edge_hwr.errors import GateError, TrainingError
+from edge_hwr.evaluate_lines import evaluate_lines
+from edge_hwr.line_preprocess import line_preprocessing_digest
+from edge_hwr.line_runtime import LineModel
+
+from .line_pool import LinePool
+from .line_run import LineRun
+from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
+from .quantize import PRECISIONS, Precision, convert, load_keras, stratify
+from .strip import strip
+
+Line = npt.NDArray[np.uint8]
+
+_GOLDEN = 2
+_GOLDEN_WIDTH = 384
+"""Columns of a golden line: the scores of whole lines would be a tenth of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineExportOptions:
+    """What to export; `max_drop` is in points of CER, `tests` are datasets to be measured on for the record."""
+
+    precision: Precision
+    max_drop: float
+    tests: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineCandidate:
+    """A model in one precision, how it did on the validation lines, and the points of CER it loses to float."""
+
+    precision: Precision
+    flatbuffer: bytes
+    measured: LineMeasurement
+    drop: float
+
+
+def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console: Console) -> Bundle:
+    """Export the best model of a run to a bundle at `out`; the bundle's name is the file's stem.
+
+    The character error rate is the mean over the groups of the validation lines, read greedily. `GateError`, and
+    nothing written to `out`, when the wanted precision loses more than `max_drop` points of it against float. What was
+    measured is kept in the run folder as `export-NAME.json`.
+    """
+    if not run.best_model.is_file():
+        raise TrainingError(f"{run.path}: no best.keras in it yet: train it for an epoch at least")
+    datasets = [open_dataset(path) for path in options.tests]
+    pool = LinePool.load(run.pool)
+    calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
+    with console.status("converting and measuring"):
+        candidates = _convert_all(run, pool, calibration)
+    chosen = next(candidate for candidate in candidates if candidate.precision == options.precision)
+    console.print(_table(candidates))
+    run.save_json(f"export-{out.stem}.json", {"precisions": _figures(candidates)})
+    if chosen.drop > options.max_drop:
+        raise GateError(
+            f"{chosen.precision} loses {chosen.drop:.2f} points of CER to float32, and {options.max_drop:g} are "
+            "allowed: no file written; train longer, or allow more by --max-drop"
+        )
+    metadata = _describe(run, out.stem, chosen, candidates, pool)
+    model, labels = LineModel(chosen.flatbuffer), tuple(run.recipe.charset)
+    golden = _choose_golden(pool)
+    outputs = np.stack([model.invoke(line[np.newaxis]) for line in golden])
+    for candidate in {candidate.precision: candidate for candidate in (candidates[0], chosen)}.values():
+        for path, dataset in zip(options.tests, datasets, strict=True):
+            bundle = Bundle(out, len(candidate.flatbuffer), candidate.flatbuffer, labels, metadata, b"")
+            metadata.metrics[candidate.precision][f"{_name(path)} (test)"] = _test(bundle, dataset)
+    write_bundle(out, chosen.flatbuffer, labels, metadata, golden, outputs)
+    return open_bundle(out)
+
+
+def choose_calibration_lines(pool: LinePool, count: int, seed: int) -> list[Line]:
+    """About `count` training lines (height, width), as many of each group as there are, padded as batches are.
+
+    The result spans exactly 0 to 255, without which the scale of the input would not be 1/255.
+    """
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(~pool.validation))
+    chosen = rows[stratify(pool.group[rows].astype(np.int64)[:, np.newaxis], count)]
+    # Few widths, so that the calibrator plans anew only now and then.
+    lines = [_padded(pool.line(row), 256) for row in chosen.tolist()]
+    lines[0][0, 0], lines[0][0, -1] = 0, 255
+    return sorted(lines, key=lambda line: line.shape[1])
+
+
+def _convert_all(run: LineRun, pool: LinePool, calibration: Sequence[Line]) -> list[LineCandidate]:
+    """The model in every precision, float32 first."""
+    model = load_keras(run.best_model)
+    candidates: list[LineCandidate] = []
+    for precision in PRECISIONS:
+        flatbuffer = strip(convert(model, precision, calibration))
+        measured = measure_lines(flatbuffer, pool, run.recipe.charset)
+        reference = candidates[0].measured if candidates else measured
+        candidates.append(LineCandidate(precision, flatbuffer, measured, 100 * (measured.cer - reference.cer)))
+    return candidates
+
+
+def _choose_golden(pool: LinePool) -> npt.NDArray[np.uint8]:
+    """Golden inputs uint8 (K, height, width, 1): the beginnings of validation lines."""
+    rows = np.flatnonzero(pool.validation)
+    chosen = rows[stratify(pool.group[rows].astype(np.int64)[:, np.newaxis], _GOLDEN)]
+    lines = [_padded(pool.line(row)[:, :_GOLDEN_WIDTH], _GOLDEN_WIDTH) for row in chosen.tolist()]
+    return np.stack(lines)[..., np.newaxis]
+
+
+def _padded(line: Line, step: int) -> Line:
+    """A copy with bare columns on the right, up to a multiple of `step`."""
+    return np.pad(line, ((0, 0), (0, -line.shape[1] % step)))
+
+
+def _describe(
+    run: LineRun, name: str, chosen: LineCandidate, candidates: Sequence[LineCandidate], pool: LinePool
+) -> Metadata:
+    """The metadata of the chosen model; its metrics are by precision and dataset, as `edge-hwr models` shows them."""
+    counts = pool.describe()
+    metrics: dict[str, Any] = {
+        candidate.precision: {
+            f"{group} (validation)": {"cer": round(cer, 5), "samples": counts[group]["validation"]}
+            for group, cer in candidate.measured.cers.items()
+        }
+        for candidate in candidates
+    }
+    metrics["precisions"] = _figures(candidates)
+    metrics["method"] = "ptq"
+    best = run.best() or {}
+    return Metadata(
+        name=name,
+        task=run.recipe.task,
+        height=run.preprocessing.height,
+        width=None,
+        polarity="white-on-black",
+        preprocessing=run.preprocessing.to_json(),
+        preprocessing_digest=line_preprocessing_digest(run.preprocessing),
+        charset=run.recipe.charset,
+        temperature=fit_line_temperature(chosen.flatbuffer, pool, run.recipe.charset),
+        reject_below=0.0,
+        precision=chosen.precision,
+        metrics=metrics,
+        recipe=run.recipe.to_json() | {"trained_epochs": best.get("epoch")},
+        versions=run.record["versions"],
+    )
+
+
+def _figures(candidates: Sequence[LineCandidate]) -> dict[str, dict[str, float]]:
+    """The table of precisions, by name."""
+    return {
+        candidate.precision: {
+            "bytes": len(candidate.flatbuffer),
+            "cer": round(candidate.measured.cer, 5),
+            "drop_points": round(candidate.drop, 3),
+            "ms": round(candidate.measured.ms, 4),
+        }
+        for candidate in candidates
+    }
+
+
+def _test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
+    result = evaluate_lines(bundle, dataset)
+    return {"cer": round(result.cer, 5), "wer": round(result.wer, 5), "samples": result.samples}
+
+
+def _name(path: Path) -> str:
+    """`banq_lines/test.zip`: without its folder, nobody knows which test it was."""
+    return f"{path.resolve().parent.name}/{path.name}"
+
+
+def _table(candidates: Sequence[LineCandidate]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    groups = list(candidates[0].measured.cers)
+    table.add_column("CER %")
+    for heading in ("bytes", *groups, "mean", "drop", "ms"):
+        table.add_column(heading, justify="right")
+    for candidate in candidates:
+        measured = candidate.measured
+        table.add_row(
+            candidate.precision,
+            f"{len(candidate.flatbuffer):,}",
+            *(f"{100 * measured.cers[group]:.2f}" for group in groups),
+            f"{100 * measured.cer:.2f}",
+            f"{round(candidate.drop, 2) + 0.0:.2f}",
+            f"{measured.ms:.2f}",
+        )
+    return table

@@ -1,0 +1,69 @@
+"""The line network: plain Keras layers, convolutions all the way, so that int8 TFLite takes lines of any width.
+
+It takes (N, height, width, 1) float32 in 0..1, white ink on black, and gives logits (N, 1, steps, classes), one step
+for every 4 columns, the last class being CTC's blank. Convolutions with batch norm and ReLU6 shrink the picture to a
+sequence; depthwise-separable layers with residual connections and growing dilation then look left and right, as far as
+a word or two. All layers are 2-D: TFLite's 1-D ones reshape, and reshapes fix the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from .line_recipe import LineNetworkRecipe
+
+Tensor = Any
+
+
+def build_line_network(recipe: LineNetworkRecipe, *, height: int, classes: int) -> keras.Model:
+    """The network of a recipe, with fresh weights; `classes` counts the blank."""
+    inputs = keras.Input((height, None, 1), name="line")
+    x, rows = inputs, height
+    for number, stage in enumerate(recipe.stages):
+        for position, channels in enumerate(stage):
+            strides = (1, 1) if position else (2, 2) if number < 2 else (2, 1)
+            rows = -(-rows // strides[0])
+            y = _norm(layers.Conv2D(channels, 3, strides=strides, padding="same", use_bias=False)(x))
+            x = layers.Add()([x, y]) if position and x.shape[-1] == channels else y
+    x = _norm(layers.Conv2D(recipe.features, (rows, 1), use_bias=False)(x))
+    for dilation in recipe.context:
+        y = layers.DepthwiseConv2D((1, recipe.kernel), padding="same", dilation_rate=(1, dilation), use_bias=False)(x)
+        y = _norm(y)
+        y = _batch_norm()(layers.Conv2D(recipe.features, 1, use_bias=False)(y))
+        if recipe.dropout:
+            y = layers.SpatialDropout2D(recipe.dropout / 2)(y)
+        x = layers.Add()([x, y])
+    x = layers.ReLU(6.0)(x)
+    if recipe.dropout:
+        x = layers.Dropout(recipe.dropout)(x)
+    logits = layers.Conv2D(classes, 1, name="logits")(x)
+    return keras.Model(inputs, layers.Activation("linear", dtype="float32", name="scores")(logits), name="line")
+
+
+def predict_lines(model: keras.Model, lines: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Logits (B, steps, classes) of lines (B, height, width, 1) of one width."""
+    return np.asarray(model(lines.astype(np.float32) / 255, training=False), np.float32)[:, 0]
+
+
+def greedy_texts(logits: npt.NDArray[np.float32], steps: Sequence[int], charset: str) -> list[str]:
+    """The best path of each line, equal neighbours merged and blanks dropped (A. Graves et al., ICML 2006)."""
+    texts, blank = [], len(charset)
+    for path, count in zip(logits.argmax(axis=2), steps, strict=True):
+        path = path[:count]
+        kept = path[(np.diff(path, prepend=blank) != 0) & (path != blank)]
+        texts.append("".join(charset[index] for index in kept.tolist()))
+    return texts
+
+
+def _norm(x: Tensor) -> Tensor:
+    return layers.ReLU(6.0)(_batch_norm()(x))
+
+
+def _batch_norm() -> keras.Layer:
+    return layers.BatchNormalization(momentum=0.95)

@@ -1,0 +1,226 @@
+"""The pool of lines: every line that a training sees, drawn once through the one preprocessing and kept as uint8.
+
+Lines are as wide as they are: their pixels stand one after the other in one array. Drawing is spread over the
+processor's cores in chunks with seeds of their own, so that the same recipe on the same files gives the same pool.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from edge_hwr.errors import DatasetError, TrainingError
+from edge_hwr.line_preprocess import LinePreprocessing, preprocess_line
+
+from .arrays import read_arrays
+from .line_recipe import LineDataRecipe
+from .line_sources import LineSource
+
+log = logging.getLogger(__name__)
+
+STRIDE = 4
+"""Columns of pixels to one step of a line network's output."""
+
+_CHUNK = 200
+_VALIDATION = 250
+"""Validation lines of each group, at most: a validation should not take longer than a few seconds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnLines:
+    """A source of lines and how the recipe wants it drawn."""
+
+    source: LineSource
+    wanted: LineDataRecipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinePool:
+    """Lines: `pixels` uint8, of line k the `height` x `widths[k]` from `starts[k]` on, with its text.
+
+    A group is a source drawn one way ("banq_lines", "banq_lines camera", ...). `validation` marks what is never
+    trained on.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    height: int
+    widths: npt.NDArray[np.int32]
+    texts: tuple[str, ...]
+    group: npt.NDArray[np.uint8]
+    validation: npt.NDArray[np.bool_]
+    groups: tuple[str, ...]
+    starts: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def line(self, index: int) -> npt.NDArray[np.uint8]:
+        """The tensor of one line, (height, width)."""
+        start, width = int(self.starts[index]), int(self.widths[index])
+        return self.pixels[start : start + self.height * width].reshape(self.height, width)
+
+    def describe(self) -> dict[str, dict[str, int]]:
+        """Numbers of training and validation lines by group."""
+        return {
+            name: {
+                "train": int(((self.group == number) & ~self.validation).sum()),
+                "validation": int(((self.group == number) & self.validation).sum()),
+            }
+            for number, name in enumerate(self.groups)
+        }
+
+    def save(self, path: Path) -> None:
+        """Write an npz file, whole or not at all."""
+        temporary = path.with_name(path.name + ".part")
+        try:
+            with temporary.open("wb") as file:
+                np.savez(
+                    file,
+                    pixels=self.pixels,
+                    height=np.array(self.height),
+                    widths=self.widths,
+                    texts=np.array("\n".join(self.texts)),
+                    group=self.group,
+                    validation=self.validation,
+                    groups=np.array(self.groups),
+                )
+            os.replace(temporary, path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
+
+    @classmethod
+    def load(cls, path: Path) -> LinePool:
+        names = ("pixels", "height", "widths", "texts", "group", "validation", "groups")
+        try:
+            arrays = read_arrays(path, names)
+        except ValueError as error:
+            raise TrainingError(f"{path}: cannot be read ({error}); delete it and train again to redraw it") from error
+        return cls.of(
+            arrays["pixels"],
+            int(arrays["height"]),
+            arrays["widths"],
+            str(arrays["texts"]).split("\n"),
+            arrays["group"],
+            arrays["validation"],
+            arrays["groups"].tolist(),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        pixels: npt.NDArray[np.uint8],
+        height: int,
+        widths: npt.NDArray[np.int32],
+        texts: Sequence[str],
+        group: npt.NDArray[np.uint8],
+        validation: npt.NDArray[np.bool_],
+        groups: Sequence[str],
+    ) -> LinePool:
+        starts = np.concatenate([[0], np.cumsum(widths.astype(np.int64)[:-1] * height)]).astype(np.int64)
+        return cls(pixels, height, widths, tuple(texts), group, validation, tuple(groups), starts)
+
+
+def draw_line_pool(
+    sources: Sequence[DrawnLines], preprocessing: LinePreprocessing, *, seed: int, workers: int
+) -> LinePool:
+    """Draw all lines of all sources as their recipe wants them."""
+    groups, jobs = _plan(sources, seed)
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), _start_worker, ([drawn.source for drawn in sources], preprocessing)
+    ) as executor:
+        parts = list(track(executor.map(_draw_chunk, jobs), "drawing lines", total=len(jobs), transient=True))
+    pixels = np.concatenate([part[0] for part in parts])
+    widths = np.concatenate([part[1] for part in parts])
+    texts = [text for part in parts for text in part[2]]
+    group = np.concatenate([np.full(len(part[2]), job.group, np.uint8) for job, part in zip(jobs, parts, strict=True)])
+    validation = np.concatenate(
+        [np.full(len(part[2]), job.validation, bool) for job, part in zip(jobs, parts, strict=True)]
+    )
+    wanted = sum(len(job.rows) for job in jobs)
+    if len(texts) < wanted:
+        log.info(
+            "%d of %d drawn lines held no writing that could be found and were left out", wanted - len(texts), wanted
+        )
+    if not (~validation).any() or not validation.any():
+        raise DatasetError("no lines to train on, or none to validate with: give datasets of lines, or strokes")
+    return LinePool.of(pixels, preprocessing.height, widths, texts, group, validation, groups)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    source: int
+    group: int
+    rows: npt.NDArray[np.intp]
+    camera: bool
+    validation: bool
+    seed: tuple[int, ...]
+
+
+def _plan(sources: Sequence[DrawnLines], seed: int) -> tuple[list[str], list[_Job]]:
+    groups: list[str] = []
+    jobs: list[_Job] = []
+    for number, drawn in enumerate(sources):
+        for camera, times in ((False, drawn.wanted.clean), (True, drawn.wanted.camera)):
+            if not times:
+                continue
+            groups.append(drawn.source.name + (" camera" if camera else ""))
+            for validation in (False, True):
+                rows = np.flatnonzero(drawn.source.validation == validation)
+                if validation:
+                    order = np.random.default_rng((seed, number)).permutation(len(rows))
+                    rows = rows[np.sort(order[:_VALIDATION])]
+                else:
+                    rows = np.tile(rows, times)
+                for chunk, start in enumerate(range(0, len(rows), _CHUNK)):
+                    key = (seed, number, camera, validation, chunk)
+                    part = rows[start : start + _CHUNK]
+                    jobs.append(_Job(number, len(groups) - 1, part, camera, validation, tuple(map(int, key))))
+    return groups, jobs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Worker:
+    sources: Sequence[LineSource]
+    preprocessing: LinePreprocessing
+
+
+_workers: list[_Worker] = []
+"""What a drawing process was started with; one, and none in the process that trains."""
+
+
+def _start_worker(sources: Sequence[LineSource], preprocessing: LinePreprocessing) -> None:
+    cv2.setNumThreads(1)
+    _workers.append(_Worker(sources, preprocessing))
+
+
+def _draw_chunk(job: _Job) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32], list[str]]:
+    """Pixels, widths and texts of the lines of a job in which writing was found, and room enough for its characters."""
+    (worker,) = _workers
+    source, rng = worker.sources[job.source], np.random.default_rng(job.seed)
+    pixels: list[npt.NDArray[np.uint8]] = []
+    texts: list[str] = []
+    for row in job.rows.tolist():
+        drawn = source.draw(row, rng, camera=job.camera)
+        line = preprocess_line(drawn.picture, worker.preprocessing)[0, ..., 0]
+        if line.shape[1] >= STRIDE * (steps_needed(drawn.text) + 1):
+            pixels.append(line)
+            texts.append(drawn.text)
+    flat = np.concatenate([line.ravel() for line in pixels]) if pixels else np.zeros(0, np.uint8)
+    return flat, np.array([line.shape[1] for line in pixels], np.int32), texts
+
+
+def steps_needed(text: str) -> int:
+    """Steps of output that CTC needs at least for a text: one a character, and a blank between equal ones."""
+    return len(text) + sum(a == b for a, b in pairwise(text))

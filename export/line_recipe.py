@@ -1,0 +1,144 @@
+"""Recipes of line models: the same TOML files, told by `task = "line"`, with sections of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .recipe_checks import require
+
+LineSourceKind = Literal["dataset", "unipen-lines", "unipen-words", "fonts"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineNetworkRecipe:
+    """Convolutions, stage by stage, then one that takes what is left of the height, then layers of context.
+
+    The first two stages halve height and width, the others the height alone. `context` are the dilations of the
+    depthwise-separable layers, `kernel` columns wide, of `features` channels each.
+    """
+
+    stages: tuple[tuple[int, ...], ...]
+    features: int
+    context: tuple[int, ...]
+    kernel: int = 5
+    dropout: float = 0.15
+
+    def __post_init__(self) -> None:
+        require(2 <= len(self.stages) <= 4, "stages", "2 to 4 stages (the width is halved by the first two)")
+        require(all(self.stages), "stages", "at least one convolution in every stage")
+        require(all(0 < c <= 1024 for stage in self.stages for c in stage), "stages", "channels from 1 to 1024")
+        require(0 < self.features <= 1024, "features", "channels from 1 to 1024")
+        require(all(0 < dilation <= 64 for dilation in self.context), "context", "dilations from 1 to 64")
+        require(self.kernel % 2 == 1 and self.kernel > 1, "kernel", "an odd number of columns, 3 or more")
+        require(0 <= self.dropout < 1, "dropout", "0 <= dropout < 1")
+
+
+@dataclass(frozen=True, slots=True)
+class LineDataRecipe:
+    """One source of lines and how often each of its lines is drawn: as it is, and on paper as a camera sees it.
+
+    `samples` is the size of sources that have none of their own (fonts).
+    """
+
+    source: LineSourceKind
+    clean: int = 0
+    camera: int = 0
+    samples: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.clean >= 0, "clean", "0 or more")
+        require(self.camera >= 0, "camera", "0 or more")
+        require(self.clean + self.camera > 0, "camera", "at least one drawing per line (clean or camera)")
+        require((self.samples > 0) == (self.source == "fonts"), "samples", "1 or more for fonts, and for fonts alone")
+
+
+@dataclass(frozen=True, slots=True)
+class LineTrainingRecipe:
+    """Length and pace: for `minutes` of wall time where given (more than 0), otherwise for a number of `epochs`.
+
+    A batch has about `columns` columns of pixels, whatever the widths of its lines; an epoch is a pass over all lines,
+    or as many of them as make 400 batches, by chance. `start_from` is a run folder whose best model, of the same
+    network, lends its weights to begin with.
+    """
+
+    epochs: int = 100
+    minutes: float = 0.0
+    columns: int = 24576
+    learning_rate: float = 2e-3
+    warmup: float = 0.03
+    weight_decay: float = 1e-2
+    average: float = 0.999
+    start_from: str = ""
+
+    def __post_init__(self) -> None:
+        require(self.epochs > 0, "epochs", "1 or more")
+        require(self.minutes >= 0, "minutes", "0 or more")
+        require(1024 <= self.columns <= 2**20, "columns", "1024 to 1048576")
+        require(self.learning_rate > 0, "learning_rate", "more than 0")
+        require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
+        require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
+        require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
+
+
+@dataclass(frozen=True, slots=True)
+class LineAugmentationRecipe:
+    """Largest changes made to a line afresh in every epoch: shares, pixels of the tensor; `*_share` of lines."""
+
+    stretch: float = 0.25
+    scale: float = 0.12
+    shear: float = 0.35
+    slope: float = 0.012
+    shift: float = 3.0
+    elastic: float = 1.6
+    thicken_share: float = 0.2
+    thin_share: float = 0.15
+    blur_share: float = 0.15
+    contrast: float = 0.4
+    remains_share: float = 0.15
+    erase_share: float = 0.15
+
+    def __post_init__(self) -> None:
+        for name in ("shear", "slope", "shift", "elastic"):
+            require(getattr(self, name) >= 0, name, "0 or more")
+        for name in ("stretch", "scale", "contrast", "thicken_share", "thin_share", "blur_share", "remains_share",
+                     "erase_share"):  # fmt: skip
+            require(0 <= getattr(self, name) < 1, name, f"0 <= {name} < 1")
+        require(self.thicken_share + self.thin_share <= 1, "thin_share", "with thicken_share at most 1")
+
+
+@dataclass(frozen=True, slots=True)
+class LineExportRecipe:
+    """`max_drop` in points of character error rate lost against float; `calibration` lines for quantization."""
+
+    max_drop: float = 0.3
+    calibration: int = 200
+
+    def __post_init__(self) -> None:
+        require(self.max_drop >= 0, "max_drop", "0 or more (points of CER)")
+        require(self.calibration > 0, "calibration", "1 or more lines")
+
+
+@dataclass(frozen=True, slots=True)
+class LineRecipe:
+    """Everything that makes a line model; two equal recipes on the same data make the same training."""
+
+    name: str
+    charset: str
+    network: LineNetworkRecipe
+    data: tuple[LineDataRecipe, ...]
+    task: Literal["line"] = "line"
+    seed: int = 1
+    training: LineTrainingRecipe = field(default_factory=LineTrainingRecipe)
+    augmentation: LineAugmentationRecipe = field(default_factory=LineAugmentationRecipe)
+    export: LineExportRecipe = field(default_factory=LineExportRecipe)
+
+    def __post_init__(self) -> None:
+        require(" " in self.charset, "charset", "a blank among the characters of a line")
+        require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
+        require(len(self.data) > 0, "data", "at least one source")
+        require(self.seed >= 0, "seed", "0 or more")
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)

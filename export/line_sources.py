@@ -1,0 +1,299 @@
+"""Where lines to learn from come from: scanned ones, recorded pen strokes, and text in handwriting fonts.
+
+A source is a list of lines that it can draw as often as wanted, each time differently, as dark ink on light paper.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_hwr.datasets import LABELS, open_dataset
+from edge_hwr.errors import DatasetError
+from edge_hwr.picture import decode_picture
+
+from .fonts import has_characters, set_text
+from .hands import Hand, write_line
+from .line_paper import photograph_line
+from .line_text import Passages, as_written, untokenised
+from .paper import Picture
+from .sources import held_out, on_paper
+from .strokes import Coverage, Pen, StrokeSet, draw_strokes, load_strokes, roughen
+
+_LONGEST = 115
+"""Characters; the few longer recordings are whole paragraphs on one endless line."""
+
+Strokes = list[npt.NDArray[np.float32]]
+
+
+class DrawnLine(NamedTuple):
+    """A picture of a line, uint8 (H, W), and what it says."""
+
+    picture: Picture
+    text: str
+
+
+class LineSource(Protocol):
+    """Lines of which some (bool (N,)) are for validation."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def validation(self) -> npt.NDArray[np.bool_]: ...
+
+    def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
+        """One line: plain, or on paper as a camera sees it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScannedLines:
+    """A dataset of pictures of lines; its writers, where it has such a column, are held out whole.
+
+    Rows with a 1 in a column `boilerplate` (the same words by everybody) are never used for validation.
+    """
+
+    pictures: tuple[bytes, ...]
+    texts: tuple[str, ...]
+    validation: npt.NDArray[np.bool_]
+    name: str
+
+    @classmethod
+    def load(cls, path: Path, charset: str) -> ScannedLines:
+        allowed = set(charset)
+        pictures, texts, validation = [], [], []
+        for row, picture in _read_rows(path):
+            text = as_written(row["text"])
+            apart = held_out(f"writer {row.get('writer') or row['file']}")
+            repeated = row.get("boilerplate") == "1"
+            if text and set(text) <= allowed and not (apart and repeated):
+                pictures.append(picture)
+                texts.append(text)
+                validation.append(apart)
+        # `banq_lines/train.zip` is called after its folder: "train" would say nothing.
+        name = path.name if path.is_dir() else path.resolve().parent.name
+        if not texts:
+            raise DatasetError(f"{path}: none of its texts can be written with the charset of the recipe")
+        return cls(tuple(pictures), tuple(texts), np.array(validation, bool), name)
+
+    def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
+        picture = decode_picture(self.pictures[index], self.texts[index])
+        if not camera:
+            return DrawnLine(picture, self.texts[index])
+        zoom = float(np.exp(rng.uniform(np.log(0.6), np.log(1.3))))
+        how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+        ink = cv2.resize(255 - picture, None, fx=zoom, fy=zoom, interpolation=how)
+        # What is left of the paper in the scan would double that of the photograph.
+        ink = cv2.convertScaleAbs(np.maximum(ink, 24) - 24, alpha=255 / 190)
+        return DrawnLine(photograph_line(np.asarray(ink, np.uint8), rng), self.texts[index])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnipenLines:
+    """Recorded lines of text; the set's own test writers are left out altogether."""
+
+    strokes: StrokeSet
+    rows: npt.NDArray[np.intp]
+    texts: tuple[str, ...]
+    validation: npt.NDArray[np.bool_]
+    name: str = "unipen-lines"
+
+    @classmethod
+    def load(cls, path: Path, charset: str) -> UnipenLines:
+        strokes, allowed = load_strokes(path), set(charset)
+        texts = [untokenised(as_written(label)) for label in strokes.label.tolist()]
+        fits = np.array([0 < len(text) <= _LONGEST and set(text) <= allowed and _is_plain(text) for text in texts])
+        rows = np.flatnonzero(fits & ~strokes.test)
+        return cls(strokes, rows, tuple(texts[row] for row in rows.tolist()), _writers_apart(strokes, rows))
+
+    def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
+        strokes = self.strokes.strokes(int(self.rows[index]))
+        return DrawnLine(_write(strokes, rng, camera=camera), self.texts[index])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnipenWords:
+    """Recorded words of one writer, joined to lines; five words, drawn by chance, stand for a line."""
+
+    strokes: StrokeSet
+    by_writer: tuple[npt.NDArray[np.intp], ...]
+    writer: npt.NDArray[np.intp]
+    validation: npt.NDArray[np.bool_]
+    name: str = "unipen-words"
+
+    @classmethod
+    def load(cls, path: Path, charset: str) -> UnipenWords:
+        strokes, allowed = load_strokes(path), set(charset)
+        labels = strokes.label.tolist()
+        fits = np.array([set(label) <= allowed and any(c.isalnum() for c in label) for label in labels])
+        rows = np.flatnonzero(fits & ~strokes.test)
+        writers, owner = np.unique(strokes.writer[rows], return_inverse=True)
+        by_writer = tuple(rows[owner == number] for number in range(len(writers)))
+        lines = np.concatenate([np.full(-(-len(own) // 5), number) for number, own in enumerate(by_writer)])
+        apart = np.array([held_out(f"writer {writer}") for writer in writers.tolist()])
+        return cls(strokes, by_writer, lines.astype(np.intp), apart[lines])
+
+    def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
+        own = self.by_writer[self.writer[index]]
+        wanted = int(rng.integers(3, 60))
+        joined: Strokes = []
+        text, x, gap = "", 0.0, rng.uniform(0.6, 1.6)
+        for row in rng.choice(own, 9).tolist():
+            label = str(self.strokes.label[row])
+            if text and len(text) + len(label) >= wanted:
+                break
+            word = _on_baseline(self.strokes.strokes(row), label)
+            x += max(gap * rng.uniform(0.7, 1.4), 0.5) if text else 0.0
+            joined += [stroke + np.array([x, 0.0], np.float32) for stroke in word]
+            x += float(max(stroke[:, 0].max() for stroke in word))
+            text = f"{text} {label}" if text else label
+        return DrawnLine(_write(_to_unit_height(joined), rng, camera=camera), text)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrittenFonts:
+    """Text in handwriting fonts; a font with every character of the text is drawn for each line."""
+
+    fonts: tuple[Path, ...]
+    passages: Passages
+    validation: npt.NDArray[np.bool_]
+    name: str = "fonts"
+
+    @classmethod
+    def load(cls, fonts: Sequence[Path], passages: Passages, samples: int) -> WrittenFonts:
+        return cls(tuple(fonts), passages, np.zeros(samples, bool))
+
+    def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
+        for _ in range(50):
+            text, font = self.passages.draw(rng), self.fonts[rng.integers(len(self.fonts))]
+            if text.strip() and has_characters(font, text):
+                break
+        else:
+            raise DatasetError("the fonts lack characters of nearly all texts: use others (make fonts)")
+        size = float(np.exp(rng.uniform(np.log(18), np.log(48))))
+        joined = rng.random() < 0.6
+        ink = set_text(font, text, size * 1.5).coverage if joined else _by_hand(text, font, size * 1.5, rng)
+        ink = _vary(ink, size, rng)
+        return DrawnLine(photograph_line(ink, rng) if camera else on_paper(ink), text)
+
+
+def _read_rows(path: Path) -> list[tuple[dict[str, str], bytes]]:
+    """The rows of a dataset with all their columns, and the encoded pictures."""
+    open_dataset(path)  # says what is wrong with it, if anything is
+    if path.is_dir():
+        table = (path / LABELS).read_text("utf-8-sig")
+        return [(row, (path / row["file"]).read_bytes()) for row in _rows_of(table)]
+    with zipfile.ZipFile(path) as archive:
+        name = min((name for name in archive.namelist() if name.split("/")[-1] == LABELS), key=len)
+        folder = name.removesuffix(LABELS)
+        return [(row, archive.read(folder + row["file"])) for row in _rows_of(archive.read(name).decode("utf-8-sig"))]
+
+
+def _rows_of(table: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _is_plain(text: str) -> bool:
+    """No single characters with blanks between them, of which nobody knows whether they were written so."""
+    words = text.split(" ")
+    return len(words) < 4 or sum(len(word) == 1 for word in words) * 2 < len(words)
+
+
+def _writers_apart(strokes: StrokeSet, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    writers = strokes.writer[rows].tolist()
+    apart = {writer: held_out(f"writer {writer}") for writer in set(writers)}
+    return np.array([apart[writer] for writer in writers], bool)
+
+
+def _on_baseline(strokes: Strokes, label: str) -> Strokes:
+    """A recorded word, whose box has the height 1, scaled to a small letter's height of 1, its baseline at 0.
+
+    What letters it has says how far it reaches above and below.
+    """
+    above = 2.0 if any(c in "bdfhkl" or c.isupper() or c.isdigit() for c in label) else 1.0
+    if above == 1.0 and any(c in "tij!?'\"" for c in label):
+        above = 1.6
+    below = 0.8 if any(c in "gjpqy" for c in label) else 0.0
+    points = np.concatenate(strokes)
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = (above + below) / max(float(high[1] - low[1]), 0.1)
+    origin = np.array([low[0], low[1]], np.float32)
+    lift = np.array([0.0, above], np.float32)
+    return [((stroke - origin) * np.float32(scale) - lift).astype(np.float32) for stroke in strokes]
+
+
+def _to_unit_height(strokes: Strokes) -> Strokes:
+    """Moved and scaled so that the box has the height 1, as recorded lines have."""
+    points = np.concatenate(strokes)
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = np.float32(1 / max(float(high[1] - low[1]), 0.1))
+    return [(stroke - low) * scale for stroke in strokes]
+
+
+def _write(strokes: Strokes, rng: np.random.Generator, *, camera: bool) -> Picture:
+    """Strokes of a line, in a slightly different hand, with a random pen at a random size."""
+    height = float(np.exp(rng.uniform(np.log(28), np.log(90))))
+    pen = Pen.random(rng)
+    # Pens are as wide as they are for characters, of whose heights a line has about one and a half.
+    thin = Pen(pen.width * 0.65, pen.pressure, pen.nib, pen.nib_angle, pen.faintness, pen.skips, pen.grain)
+    ink = draw_strokes(_other_hand(strokes, rng), rng, height_px=height, pen=thin)
+    return photograph_line(ink, rng) if camera else on_paper(ink)
+
+
+def _other_hand(strokes: Strokes, rng: np.random.Generator) -> Strokes:
+    """Slanted and stretched otherwise, along a less straight baseline; gentler than for characters alone."""
+    slant, aspect = rng.normal(0.0, (0.16, 0.14)).clip(-0.4, 0.4)
+    waves = [(rng.normal(0, 0.035), rng.uniform(0.6, 3.0), rng.uniform(0, 2 * np.pi)) for _ in range(2)]
+    moved = []
+    for stroke in strokes:
+        x, y = stroke[:, 0], stroke[:, 1]
+        (lift, turns, phase), (push, presses, start) = waves
+        bent = y + lift * np.sin(turns * x + phase)
+        moved.append(np.stack([(x + push * np.sin(presses * x + start) - slant * bent) * np.exp(aspect), bent], axis=1))
+    return [stroke.astype(np.float32) for stroke in moved]
+
+
+def _by_hand(text: str, font: Path, size: float, rng: np.random.Generator) -> Coverage:
+    """Character by character, no two alike."""
+    hand = Hand(font, size, slant=float(rng.normal(0, 0.1)), weight=float(rng.uniform(0.05, 0.2)), grain=0.0)
+    marks = list(write_line(text, hand, (0.0, 0.0), (0.0, 0.0, 0.0), rng))
+    left, top = min(mark.left for mark in marks), min(mark.top for mark in marks)
+    right = max(mark.left + mark.coverage.shape[1] for mark in marks)
+    bottom = max(mark.top + mark.coverage.shape[0] for mark in marks)
+    ink = np.zeros((bottom - top, right - left), np.uint8)
+    for mark in marks:
+        height, width = mark.coverage.shape
+        place = ink[mark.top - top : mark.top - top + height, mark.left - left : mark.left - left + width]
+        np.maximum(place, mark.coverage, out=place)
+    x, y, w, h = cv2.boundingRect((ink > 8).view(np.uint8))
+    return ink[y : y + h, x : x + w]
+
+
+def _vary(ink: Coverage, size: float, rng: np.random.Generator) -> Coverage:
+    """Bend, slant and stretch a line of a font, let its strokes grow or shrink, and bring it to its size."""
+    height, width = ink.shape
+    pad = height // 4 + 2
+    slant, stretch = rng.normal(0, 0.15), np.exp(rng.normal(-0.08, 0.16))
+    zoom = 1 / 1.5
+    rows, columns = int((height + 2 * pad) * zoom), int((width + 2 * pad) * zoom * stretch)
+    knots = rng.normal(0, 0.05 * height, (3, max(columns // max(rows, 1), 2) * 2, 2)).astype(np.float32)
+    bend = cv2.resize(knots, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    y = np.arange(rows, dtype=np.float32)[:, np.newaxis] / zoom - pad
+    x = np.arange(columns, dtype=np.float32) / np.float32(zoom * stretch) - pad
+    source_x = x + np.float32(slant) * (y - height / 2) + bend[..., 0]
+    source_y = np.broadcast_to(y, source_x.shape) + bend[..., 1]
+    soft = cv2.GaussianBlur(ink, (0, 0), 0.5 + 0.035 * size)
+    moved = cv2.remap(soft, source_x.astype(np.float32), source_y.astype(np.float32), cv2.INTER_LINEAR)
+    edge = rng.uniform(0.22, 0.58)
+    sharp = ((moved.astype(np.float32) / 255 - edge) * 5 + 0.5).clip(0, 1) * (255 * rng.uniform(0.75, 1))
+    return roughen(np.asarray(sharp, np.uint8), rng, float(rng.uniform(0, 0.4)))

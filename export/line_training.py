@@ -1,0 +1,289 @@
+"""Training of line models with CTC: a recipe and a pool of lines become the best model that the time allows.
+
+As `training` does it for glyphs: AdamW with a cosine learning rate over the time given, averaged weights (they are
+what is validated and kept), fresh augmentation beside the training, and everything in the run folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from edge_hwr.errors import TrainingError
+from edge_hwr.metrics import character_error_rate
+
+from .arrays import read_arrays
+from .line_batches import LineBatch, pack, plan_batches, prepare_lines
+from .line_network import build_line_network, greedy_texts, predict_lines
+from .line_pool import LinePool
+from .line_recipe import LineRecipe, LineTrainingRecipe
+from .line_run import LineRun, open_line_run
+from .pacing import Weights, learning_rate_at, update_average
+from .quantize import load_keras
+
+log = logging.getLogger(__name__)
+
+_AVERAGE_EVERY = 8
+"""Steps between updates of the averaged weights."""
+
+_EPOCH_STEPS = 400
+"""Steps between validations: a pass over all lines would take too long to wait for the next checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineOutcome:
+    """How a training ended: epochs done, epoch of the best model and its character error rates in percent by group."""
+
+    epochs: int
+    best_epoch: int
+    cer: dict[str, float]
+
+
+def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
+    """Train (or go on training) to the end of the recipe's schedule.
+
+    Raises `TrainingError` when the loss is no number any more or the run folder cannot be written.
+    """
+    recipe = run.recipe
+    keras.utils.set_random_seed(recipe.seed)
+    training, validation = np.flatnonzero(~pool.validation), np.flatnonzero(pool.validation)
+    state = _State.fresh(recipe, pool.height)
+    state.resume(run)
+    while (done := state.progress(recipe.training)) < 1.0:
+        started = time.monotonic()
+        losses, lines = _epoch(state, pool, training, recipe, console)
+        seconds = time.monotonic() - started
+        state.elapsed += seconds
+        state.epoch += 1
+        figures = _validate(state, pool, validation, recipe.charset)
+        entry = {
+            "epoch": state.epoch,
+            "elapsed_s": round(state.elapsed, 1),
+            "schedule": round(done, 4),
+            "loss": round(float(np.mean(losses)), 5),
+            "lines_per_s": round(lines / seconds, 1),
+            "cer": figures,
+        }
+        run.log(entry)
+        _keep_best(run, state, pool.height, figures)
+        run.save_checkpoint(state.epoch, state.save, state.counters())
+        console.print(_summary(entry, best=state.best_epoch == state.epoch), soft_wrap=True)
+    return LineOutcome(state.epoch, state.best_epoch, state.best_figures)
+
+
+@dataclass(slots=True, eq=False)
+class _State:
+    """What changes during a training."""
+
+    model: Any
+    optimizer: Any
+    average: Weights
+    step_function: Callable[..., Any]
+    epoch: int = 0
+    step: int = 0
+    elapsed: float = 0.0
+    best_epoch: int = 0
+    best_score: float = math.inf
+    best_figures: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def fresh(cls, recipe: LineRecipe, height: int) -> _State:
+        # Half the time of float32 on processors with such arithmetic; variables stay float32.
+        with _policy("mixed_bfloat16"):
+            model = build_line_network(recipe.network, height=height, classes=len(recipe.charset) + 1)
+        optimizer = keras.optimizers.AdamW(
+            recipe.training.learning_rate, weight_decay=recipe.training.weight_decay, global_clipnorm=2.0
+        )
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        optimizer.build(model.trainable_variables)
+        if recipe.training.start_from:
+            _lend_weights(Path(recipe.training.start_from), model)
+        return cls(model, optimizer, model.get_weights(), _step_function(model, optimizer))
+
+    def progress(self, pace: LineTrainingRecipe, since: float = 0.0, share: float = 0.0) -> float:
+        """How far the training is, 0..1, `since` seconds after its last whole epoch and `share` of one (0..1) on."""
+        if pace.minutes:
+            return (self.elapsed + since) / (60 * pace.minutes)
+        return (self.epoch + share) / pace.epochs
+
+    def resume(self, run: LineRun) -> None:
+        """Go on from the newest checkpoint, if there is one; what beats the best model must beat the one on disk."""
+        best = run.best()
+        if best is not None:
+            self.best_epoch, self.best_figures = best["epoch"], best["cer"]
+            self.best_score = _score(self.best_figures)
+        found = run.checkpoint()
+        if found is None:
+            return
+        folder, saved = found
+        try:
+            arrays = read_arrays(folder / "weights.npz")
+            self.model.set_weights([arrays[f"model{i}"] for i in range(len(self.average))])
+            self.average = [arrays[f"average{i}"] for i in range(len(self.average))]
+            for i, variable in enumerate(self.optimizer.variables):
+                variable.assign(arrays[f"optimizer{i}"])
+            self.epoch, self.step, self.elapsed = saved["epoch"], saved["step"], saved["elapsed"]
+        except (KeyError, ValueError) as error:
+            raise TrainingError(f"{folder}: damaged checkpoint ({error}); delete it to start over") from error
+        log.info("going on after epoch %d", self.epoch)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The model has its averaged weights meanwhile."""
+        own = self.model.get_weights()
+        self.model.set_weights(self.average)
+        try:
+            yield
+        finally:
+            self.model.set_weights(own)
+
+    def save(self, folder: Path) -> None:
+        arrays = {f"model{i}": array for i, array in enumerate(self.model.get_weights())}
+        arrays |= {f"average{i}": array for i, array in enumerate(self.average)}
+        arrays |= {f"optimizer{i}": v.numpy() for i, v in enumerate(self.optimizer.variables)}
+        np.savez(folder / "weights.npz", **arrays)
+
+    def counters(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("epoch", "step", "elapsed")}
+
+
+def _step_function(model: Any, optimizer: Any) -> Callable[..., Any]:
+    """One step of training as a graph for lines of any number and width; gives the loss per character."""
+
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[
+            tf.TensorSpec((None, None, None, 1), tf.uint8),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None,), tf.int32),
+        ]
+    )
+    def step(lines: Any, steps: Any, labels: Any, lengths: Any) -> Any:
+        with tf.GradientTape() as tape:
+            scores = model(tf.cast(lines, tf.float32) / 255.0, training=True)[:, 0]
+            # The classic kernel over sparse labels: Keras' own loss takes ten times as long on a processor.
+            losses = tf.compat.v1.nn.ctc_loss(
+                tf.RaggedTensor.from_row_lengths(labels, lengths).to_sparse(),
+                tf.cast(scores, tf.float32),
+                steps,
+                time_major=False,
+                ignore_longer_outputs_than_inputs=True,
+            )
+            loss = tf.reduce_sum(losses) / tf.cast(tf.reduce_sum(lengths), tf.float32)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    return step  # type: ignore[no-any-return]
+
+
+def _epoch(
+    state: _State, pool: LinePool, training: npt.NDArray[np.intp], recipe: LineRecipe, console: Console
+) -> tuple[list[float], int]:
+    """Some hundred steps, or what is left of the time; gives the loss of every step and the number of lines."""
+    pace, started, losses, lines = recipe.training, time.monotonic(), [], 0
+    rng = np.random.default_rng((recipe.seed, state.epoch))
+    planned = plan_batches(pool.widths[training], pace.columns, rng)[:_EPOCH_STEPS]
+    batches = [training[rows] for rows in planned]
+    seed = int(rng.integers(2**31))
+    with _progress(console) as progress:
+        bar = progress.add_task(f"epoch {state.epoch + 1}", total=len(batches))
+        for number, batch in enumerate(prepare_lines(pool, batches, recipe.charset, recipe.augmentation, seed)):
+            done = state.progress(pace, time.monotonic() - started, number / len(batches))
+            if done >= 1:
+                break
+            state.optimizer.learning_rate.assign(learning_rate_at(done, peak=pace.learning_rate, warmup=pace.warmup))
+            loss = float(state.step_function(batch.lines, batch.steps, batch.labels, batch.lengths))
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the loss is {loss} in epoch {state.epoch + 1}: lower learning_rate in the recipe and start over"
+                )
+            losses.append(loss)
+            lines += len(batch.lines)
+            state.step += 1
+            if state.step % _AVERAGE_EVERY == 0:
+                # Early on, an average over few steps: the first ones are not worth remembering.
+                keep = min(pace.average**_AVERAGE_EVERY, state.step / (state.step + 10 * _AVERAGE_EVERY))
+                update_average(state.average, state.model.get_weights(), keep)
+            progress.advance(bar)
+    return losses or [math.nan], lines
+
+
+def _validate(state: _State, pool: LinePool, rows: npt.NDArray[np.intp], charset: str) -> dict[str, float]:
+    """Character error rate of the averaged weights, in percent, by group."""
+    read: dict[int, str] = {}
+    with state.averaged():
+        for part in plan_batches(pool.widths[rows], 32768):
+            chosen = rows[part].tolist()
+            batch: LineBatch = pack([pool.line(row) for row in chosen], [""] * len(chosen), {})
+            texts = greedy_texts(predict_lines(state.model, batch.lines), batch.steps.tolist(), charset)
+            read |= dict(zip(chosen, texts, strict=True))
+    figures = {}
+    for number, name in enumerate(pool.groups):
+        own = [row for row in rows.tolist() if pool.group[row] == number]
+        if own:
+            rate = character_error_rate([pool.texts[row] for row in own], [read[row] for row in own])
+            figures[name] = round(100 * rate, 3)
+    return figures
+
+
+def _keep_best(run: LineRun, state: _State, height: int, figures: dict[str, float]) -> None:
+    score = _score(figures)
+    if score > state.best_score:
+        return
+    state.best_score, state.best_epoch, state.best_figures = score, state.epoch, figures
+    # In float32 and without the optimizer: it is there to be exported.
+    with _policy("float32"):
+        model = build_line_network(run.recipe.network, height=height, classes=len(run.recipe.charset) + 1)
+    model.set_weights(state.average)
+    run.save_best(lambda path: model.save(path), {"epoch": state.epoch, "cer": figures})
+
+
+def _score(figures: dict[str, float]) -> float:
+    """What the best model is the best by: mean character error rate over the groups, the less the better."""
+    return float(np.mean(list(figures.values()))) if figures else math.inf
+
+
+def _lend_weights(lender: Path, model: Any) -> None:
+    """Give the model the weights of another run's best one; `TrainingError` when the networks differ."""
+    run = open_line_run(lender)
+    if not run.best_model.is_file():
+        raise TrainingError(f"{lender}: no best.keras in it yet: train it for an epoch at least")
+    weights = load_keras(run.best_model).get_weights()
+    if [array.shape for array in weights] != [array.shape for array in model.get_weights()]:
+        raise TrainingError(f"{lender}: its network is another one: start_from wants the same network and charset")
+    model.set_weights(weights)
+
+
+@contextlib.contextmanager
+def _policy(name: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _summary(entry: dict[str, Any], *, best: bool) -> str:
+    figures = "  ".join(f"{name} {value:.2f}" for name, value in entry["cer"].items())
+    star = " *" if best else ""
+    return f"epoch {entry['epoch']:3d}  loss {entry['loss']:.4f}  {entry['lines_per_s']}/s  CER % {figures}{star}"

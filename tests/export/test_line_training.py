@@ -1,0 +1,204 @@
+"""Training and exporting line models, end to end, on drawn lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from drawn_lines import train_run, write_lines, write_recipe
+
+pytest.importorskip("keras", reason="training needs the extra `export`")
+
+from rich.console import Console
+
+from edge_hwr.bundle import open_bundle
+from edge_hwr.errors import GateError, RecipeError, TrainingError
+from edge_hwr.export.commands import export, train
+from edge_hwr.export.line_batches import plan_batches, prepare_lines
+from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
+from edge_hwr.export.line_pool import LinePool, steps_needed
+from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineRecipe
+from edge_hwr.export.line_run import open_line_run
+from edge_hwr.export.line_text import as_written, untokenised
+from edge_hwr.export.pacing import learning_rate_at, update_average
+from edge_hwr.export.recipe import load_recipe
+from edge_hwr.export.run_folder import open_run
+
+
+class Interrupting(Console):
+    """A console at which Ctrl-C is pressed as soon as an epoch has been summed up."""
+
+    def print(self, *objects, **options) -> None:  # type: ignore[no-untyped-def]
+        super().print(*objects, **options)
+        if "epoch" in str(objects):
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of six epochs, interrupted after the first and continued; tests must not change it."""
+    folder = tmp_path_factory.mktemp("lines")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge_hwr.export.commands.Console", Interrupting)
+        with pytest.raises(click.Abort):
+            train_run(folder, epochs=6, lines=72)
+    run = folder / "run"
+    assert open_line_run(run).checkpoint() is not None
+    given = [str(folder / "tiny-lines.toml"), "--data", str(folder / "drawn"), "--out", str(run), "--workers", "1"]
+    train.main(given, standalone_mode=False)
+    return run
+
+
+@pytest.fixture(scope="module")
+def pool(trained: Path) -> LinePool:
+    return LinePool.load(trained / "pool.npz")
+
+
+def test_an_interrupted_training_goes_on_where_it_was(trained: Path):
+    entries = [json.loads(line) for line in (trained / "log.jsonl").read_text("utf-8").splitlines()]
+    assert [entry["epoch"] for entry in entries] == [1, 2, 3, 4, 5, 6]
+    elapsed = [entry["elapsed_s"] for entry in entries]
+    assert elapsed == sorted(elapsed)
+    assert 0 < elapsed[0] < elapsed[1]
+    assert entries[-1]["loss"] < 0.8 * entries[0]["loss"]
+    best = open_line_run(trained).best()
+    assert best is not None
+    assert best["cer"] == min((entry["cer"] for entry in entries), key=lambda cer: cer["drawn"])
+
+
+def test_a_finished_training_stays_as_it_is(trained: Path, tmp_path: Path):
+    before = (trained / "log.jsonl").read_bytes()
+    folder = trained.parent
+    given = [str(folder / "tiny-lines.toml"), "--data", str(folder / "drawn"), "--out", str(trained)]
+    train.main(given, standalone_mode=False)
+    assert (trained / "log.jsonl").read_bytes() == before
+
+
+def test_a_run_of_another_recipe_is_not_continued(trained: Path, tmp_path: Path):
+    other = write_recipe(tmp_path / "other.toml", epochs=7)
+    with pytest.raises(TrainingError, match="another recipe"):
+        train.main([str(other), "--data", str(trained.parent / "drawn"), "--out", str(trained)], standalone_mode=False)
+
+
+def test_runs_of_lines_and_of_glyphs_are_told_apart(trained: Path):
+    with pytest.raises(TrainingError, match="a run of a line model"):
+        open_run(trained)
+    with pytest.raises(TrainingError, match="no run folder"):
+        open_line_run(trained.parent)
+
+
+def test_a_training_may_begin_with_the_weights_of_another(trained: Path, tmp_path: Path):
+    given = [str(trained.parent / "tiny-lines.toml"), "--data", str(trained.parent / "drawn"), "--workers", "1"]
+    train.main([*given, "--out", str(tmp_path / "run"), "--start-from", str(trained), "--epochs", "1"],
+               standalone_mode=False)  # fmt: skip
+    (entry,) = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    first = json.loads((trained / "log.jsonl").read_text("utf-8").splitlines()[0])
+    assert entry["loss"] < 0.8 * first["loss"]
+
+
+def test_writers_are_either_trained_on_or_validated_with(pool: LinePool):
+    assert 0 < pool.validation.sum() < 0.5 * len(pool)
+    assert pool.describe()["drawn"]["train"] == int((~pool.validation).sum())
+    assert {pool.line(row).shape[0] for row in range(len(pool))} == {48}
+
+
+def test_batches_hold_every_line_once_and_about_the_same_number_of_columns(pool: LinePool):
+    planned = plan_batches(pool.widths, 2048, np.random.default_rng(1))
+    assert sorted(np.concatenate(planned).tolist()) == list(range(len(pool)))
+    assert all(pool.widths[rows].sum() <= 1.2 * 2048 for rows in planned if len(rows) > 1)
+
+
+def test_augmented_lines_keep_room_for_their_texts(pool: LinePool):
+    strong = LineAugmentationRecipe(stretch=0.9, scale=0.5)
+    planned = plan_batches(pool.widths, 2048)
+    batches = list(prepare_lines(pool, planned, " abc1", strong, seed=4))
+    again = list(prepare_lines(pool, planned, " abc1", strong, seed=4, threads=2))
+    for rows, batch, same in zip(planned, batches, again, strict=True):
+        assert batch.lengths.tolist() == [len(pool.texts[row]) for row in rows]
+        assert all(steps > steps_needed(pool.texts[row]) for steps, row in zip(batch.steps, rows, strict=True))
+        assert np.array_equal(batch.lines, same.lines)
+
+
+def test_calibration_is_of_training_lines_and_spans_all_levels(pool: LinePool):
+    lines = choose_calibration_lines(pool, 20, seed=1)
+    assert len(lines) == 20
+    assert {line.shape[1] % 256 for line in lines} == {0}
+    assert min(line.min() for line in lines) == 0
+    assert max(line.max() for line in lines) == 255
+
+
+def test_an_export_measures_every_precision(trained: Path, tmp_path: Path):
+    out = tmp_path / "tiny.tflite"
+    given = [str(trained), "-o", str(out), "--max-drop", "100", "--test", str(trained.parent / "drawn")]
+    export.main(given, standalone_mode=False)
+    metadata = open_bundle(out).metadata
+    assert metadata.task == "line"
+    assert metadata.metrics["precisions"].keys() == {"float32", "float16", "dynamic", "int8"}
+    assert any(name.endswith("(test)") for name in metadata.metrics["int8"])
+    assert 0.3 < metadata.temperature < 5
+    report = json.loads((trained / "export-tiny.json").read_text("utf-8"))
+    assert report["precisions"]["int8"]["bytes"] < report["precisions"]["float32"]["bytes"]
+
+
+def test_a_model_that_loses_too_much_is_not_written(trained: Path, tmp_path: Path, monkeypatch):
+    out = tmp_path / "tiny.tflite"
+    options = LineExportOptions(precision="int8", max_drop=-200.0)
+    with pytest.raises(GateError, match="points of CER"):
+        export_line_run(open_line_run(trained), out, options, Console(quiet=True))
+    assert not out.exists()
+
+
+def test_the_shipped_recipe_reads_western_european_text():
+    recipe = load_recipe("lines")
+    assert isinstance(recipe, LineRecipe)
+    assert set("Où naît l'été? «Ça œuvre», 12 € à 5% & Ñandú, ÄÖÜß") <= set(recipe.charset)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('charset = " abc1"', 'charset = "abc1"'), "a blank"),
+        (("kernel = 3", "kernel = 4"), "odd"),
+        (("clean = 1", "clean = 0"), "at least one drawing"),
+        (("stages = [[8], [12], [16]]", "stages = [[8]]"), "2 to 4 stages"),
+        (("columns = 2048", "columns = 5"), "1024"),
+    ],
+)
+def test_recipes_that_cannot_be_are_refused(tmp_path: Path, change: tuple[str, str], message: str):
+    path = write_recipe(tmp_path / "wrong.toml", epochs=1)
+    path.write_text(path.read_text("utf-8").replace(*change), "utf-8")
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
+def test_texts_are_brought_to_what_can_be_told_apart_on_paper():
+    assert (
+        as_written("l\u2019e\u0301te\u0301 \u2014 \u201coui\u201d\u2026\u00a0 non") == 'l\'\u00e9t\u00e9 - "oui"... non'
+    )
+    assert untokenised("( ab ) , c !") == "(ab), c!"
+
+
+def test_the_learning_rate_rises_then_falls():
+    rates = [learning_rate_at(done, peak=1.0, warmup=0.1) for done in np.linspace(0, 1, 50)]
+    top = int(np.argmax(rates))
+    assert rates[:top] == sorted(rates[:top])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert max(rates) <= 1
+    assert rates[-1] < 0.01
+
+
+def test_averages_move_towards_the_weights():
+    average = [np.zeros(3, np.float32)]
+    update_average(average, [np.ones(3, np.float32)], 0.75)
+    assert average[0] == pytest.approx(0.25)
+
+
+def test_lines_without_writers_of_their_own_are_refused_with_a_clear_line(tmp_path: Path):
+    recipe = write_recipe(tmp_path / "tiny.toml", epochs=1)
+    dataset = write_lines(tmp_path / "drawn", 2)
+    with pytest.raises(Exception, match="no lines to train on, or none to validate with"):
+        train.main([str(recipe), "--data", str(dataset), "--out", str(tmp_path / "run"), "--workers", "1"],
+                   standalone_mode=False)  # fmt: skip
