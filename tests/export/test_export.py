@@ -115,7 +115,7 @@ def test_a_gate_that_fails_leaves_no_file(tmp_path: Path, trained: Path) -> None
 
 
 def test_fine_tuning_saves_what_calibration_cannot(tmp_path: Path, trained: Path) -> None:
-    """A weight that no signal ever meets, but so large that its channel's others are rounded to next to nothing."""
+    """Weights that no signal ever meets, but so large that in half of the channels the others are rounded away."""
     run = copy_run(trained, tmp_path / "run")
     model = load_keras(run / "best.keras")
     pool = Pool.load(run / "pool.npz")
@@ -134,7 +134,7 @@ def test_fine_tuning_saves_what_calibration_cannot(tmp_path: Path, trained: Path
     channel = max(range(len(gamma)), key=silence)
     assert silence(channel) > 0.9
     (kernel,) = convolution.get_weights()
-    kernel[1, 1, channel, :] = 200 * np.abs(kernel).max(axis=(0, 1, 2))
+    kernel[1, 1, channel, ::2] = 250 * np.abs(kernel).max()
     convolution.set_weights([kernel])
     model.save(run / "best.keras")
 
