@@ -4,7 +4,7 @@ DATA ?= data
 .PHONY: compare-docs precision-docs
 
 compare-docs: $(VENV)/develops fonts
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/edge-hwr compare $(DATA)/mnist/mnist.npz --data $(DATA) --data build/fonts --model digits \
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/edge-hwr compare $(DATA)/mnist/mnist.npz --data $(DATA) --data build/fonts --model digits --model digits-nano \
 	    --markdown docs/baselines.md --chart docs/images/baselines.png
 
 precision-docs: $(VENV)/reads

@@ -79,10 +79,10 @@ def test_a_bundle_that_cannot_be_used_is_named_and_a_useless_runtime_is_no_fault
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(error: Exception) -> None:
-        def model(_: bytes) -> None:
+        def model(_: bytes, *, threads: int = 1) -> None:
             raise error
 
-        monkeypatch.setattr("edge_hwr.runtime.TfliteModel", model)
+        monkeypatch.setattr("edge_hwr.bundle.TfliteModel", model)
 
     refuse(ModelError("the runtime refuses the model"))
     assert probes.models()["digits"] == {"error": "the runtime refuses the model"}

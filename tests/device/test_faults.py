@@ -152,7 +152,8 @@ def test_a_source_that_vanishes_again_and_again() -> None:
     tally = run_loop(camera, BarcodeReader(), (), stop=threading.Event(), live=live, watch=Watch(retries=bounds))
     assert (tally.retries, camera.openings) == (times, times + 1)
     assert live.state is State.ENDED
-    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == (threads, descriptors)
+    assert threading.active_count() <= threads
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
     report(f"source vanished {times} times", f"opened again {times} times; threads and descriptors as before")
 
 

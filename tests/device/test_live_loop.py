@@ -137,4 +137,5 @@ def test_memory_threads_and_descriptors_stay_flat_over_a_long_stream() -> None:
             tally = run_loop(open_source(url), BarcodeReader(), (), stop=threading.Event(), max_frames=1000)
         seen += tally.frames + tally.dropped
     assert resident_kib() - resident < 4096
-    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == (threads, descriptors)
+    assert threading.active_count() <= threads  # fewer, when one of a test before this one has ended meanwhile
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
