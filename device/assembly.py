@@ -25,7 +25,9 @@ def run(settings: Settings, stop: threading.Event) -> Tally:
     live = Live()
     with ExitStack() as stack:
         source = open_source(settings.source)
-        reader = Reader(settings.model, threads=settings.threads, context=settings.context)
+        reader = Reader(
+            settings.model, threads=settings.threads, context=settings.context, lexicon=settings.lexicon or None
+        )
         sinks = [stack.enter_context(sink) for sink in make_sinks(settings, live)]
         if settings.serve:
             stack.enter_context(_page(settings, live))

@@ -38,6 +38,7 @@ class Settings:
     model: str = _setting("digits", "A shipped bundle, or a path to one.", "M")
     threads: int = _setting(1, "Threads of the model.", "N", least=1)
     context: bool = _setting(True, "Let the line tell characters apart that look alike, as O and 0.")
+    lexicon: str = _setting("", "A language model for models of lines: en, fr, or a file.", "NAME|FILE")
     region: str = _setting("", "The part of the frame to read, in pixels.", "X,Y,WIDTH,HEIGHT")
     max_frames: int = _setting(0, "End after N frames; 0 for never.", "N")
     quiet: bool = _setting(False, "Print no text.")

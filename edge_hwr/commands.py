@@ -22,12 +22,17 @@ from edge_hwr.datasets import Dataset, open_dataset
 from edge_hwr.errors import PictureError, RuntimeMissingError, UsageError
 from edge_hwr.evaluate import Predictions, predict, summarise
 from edge_hwr.evaluate_lines import LineEvaluation, evaluate_lines
+from edge_hwr.language_model import open_language_model
 from edge_hwr.picture import read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
 
 _REPORT_WRITER = "edge_hwr.export.report:write_report"
 """Known by name only, as the sub-commands are to `edge_hwr.cli`: loaded when a report is asked for."""
+
+_LEXICON = click.option(
+    "--lexicon", metavar="NAME|FILE", help="A language model for models of lines: en, fr, or one of your own."
+)
 
 
 @click.command()
@@ -47,12 +52,15 @@ _REPORT_WRITER = "edge_hwr.export.report:write_report"
     show_default=True,
     help="Let the line tell characters apart that look alike, as O and 0 (glyph models).",
 )
-def read(images: tuple[str, ...], model: str, as_json: bool, annotated: Path | None, context: bool) -> int:
+@_LEXICON
+def read(
+    images: tuple[str, ...], model: str, as_json: bool, annotated: Path | None, context: bool, lexicon: str | None
+) -> int:
     """Read the text of pictures: of single characters, or with a line model of whole pages.
 
     A picture that cannot be read is reported, the others are read all the same; the exit code is 1 then.
     """
-    reader = Reader(model, context=context)
+    reader = Reader(model, context=context, lexicon=lexicon)
     if annotated is not None:
         annotated.mkdir(parents=True, exist_ok=True)
     failed = False
@@ -109,7 +117,8 @@ def models(as_json: bool) -> None:
     metavar="DIR",
     help="Write a page with plots and the worst errors, report.html, into this folder (needs the extra export).",
 )
-def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path | None) -> None:
+@_LEXICON
+def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path | None, lexicon: str | None) -> None:
     """Measure MODEL (a shipped bundle, or a path to one) on DATASET.
 
     Models of single characters are measured by accuracy, models of lines by character and word error rate. DATASET is a
@@ -126,8 +135,12 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     if bundle.metadata.task == "line":
         if report is not None:
             raise UsageError("--report: there is none for line models yet; leave it out")
-        _print_lines(evaluate_lines(bundle, samples, threads=threads, follow=follow), as_json=as_json)
+        language = None if lexicon is None else open_language_model(lexicon)
+        measured = evaluate_lines(bundle, samples, threads=threads, lexicon=language, follow=follow)
+        _print_lines(measured, as_json=as_json)
         return
+    if lexicon is not None:
+        raise UsageError(f"--lexicon is for models of whole lines; {bundle.metadata.name} reads single glyphs")
     predictions = predict(bundle, samples, threads=threads, follow=follow)
     result = summarise(bundle, samples, predictions)
     if write_report is not None:

@@ -10,6 +10,7 @@ from edge_hwr import metrics
 from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset, Sample
 from edge_hwr.errors import ModelError
+from edge_hwr.language_model import LanguageModel
 from edge_hwr.line_reader import LineReader
 
 
@@ -48,14 +49,26 @@ class LinePredictions:
 
 
 def evaluate_lines(
-    bundle: Bundle, dataset: Dataset, *, threads: int = 1, follow: Callable[[Dataset], Iterable[Sample]] = iter
+    bundle: Bundle,
+    dataset: Dataset,
+    *,
+    threads: int = 1,
+    lexicon: LanguageModel | None = None,
+    follow: Callable[[Dataset], Iterable[Sample]] = iter,
 ) -> LineEvaluation:
-    """Read every line of a dataset; `ModelError` as `predict_lines`."""
-    return summarise_lines(bundle, dataset, predict_lines(bundle, dataset, threads=threads, follow=follow))
+    """Read every line of a dataset, with a lexicon or without; `ModelError` as `predict_lines`."""
+    return summarise_lines(
+        bundle, dataset, predict_lines(bundle, dataset, threads=threads, lexicon=lexicon, follow=follow)
+    )
 
 
 def predict_lines(
-    bundle: Bundle, dataset: Dataset, *, threads: int = 1, follow: Callable[[Dataset], Iterable[Sample]] = iter
+    bundle: Bundle,
+    dataset: Dataset,
+    *,
+    threads: int = 1,
+    lexicon: LanguageModel | None = None,
+    follow: Callable[[Dataset], Iterable[Sample]] = iter,
 ) -> LinePredictions:
     """Read every line of a dataset; `follow` may watch them go by. `ModelError` for a model of glyphs.
 
@@ -63,7 +76,7 @@ def predict_lines(
     """
     if bundle.metadata.task != "line":
         raise ModelError(f"model {bundle.metadata.name}: a model of single glyphs, not of lines")
-    reader = LineReader(bundle, threads=threads)
+    reader = LineReader(bundle, threads=threads, lexicon=lexicon)
     found = [reader.read_crop(sample.picture) for sample in follow(dataset)]
     return LinePredictions(
         texts=tuple(crop.decoded.text for crop in found),

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.ctc import Character, Decoded, decode_greedy
+from edge_hwr.ctc import Character, Decoded, decode_beam, decode_greedy
 from edge_hwr.ink import Grey
+from edge_hwr.language_model import LanguageModel
 from edge_hwr.line_preprocess import LinePreprocessing, PreparedLine, prepare_line
 from edge_hwr.line_runtime import LineModel
 from edge_hwr.page_layout import TextLine, find_lines
@@ -32,10 +33,15 @@ class ReadCrop:
 
 
 class LineReader:
-    """Reads lines with a line model; belongs to one thread at a time, as its model does."""
+    """Reads lines with a line model; belongs to one thread at a time, as its model does.
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    With a `lexicon` the text is searched for with its language model, and held to its words if it has any; without one
+    each step says what it says.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1, lexicon: LanguageModel | None = None) -> None:
         self._bundle = bundle
+        self._lexicon = lexicon
         self._preprocessing = LinePreprocessing.from_json(bundle.metadata.preprocessing)
         self._model = LineModel(bundle.flatbuffer, threads=threads)
 
@@ -61,7 +67,7 @@ class LineReader:
         metadata = self._bundle.metadata
         scores = self._model.scores(prepared.tensor, metadata.temperature) if prepared.width else None
         invoked = time.monotonic()
-        decoded = Decoded("", 0.0, ()) if scores is None else decode_greedy(scores, self._bundle.labels)
+        decoded = Decoded("", 0.0, ()) if scores is None else self._decode(scores)
         spans = self._spans(decoded.characters, prepared)
         seconds = {
             "preprocess": preprocessed - started,
@@ -69,6 +75,12 @@ class LineReader:
             "decode": time.monotonic() - invoked,
         }
         return ReadCrop(decoded, spans, seconds)
+
+    def _decode(self, scores: NDArray[np.float32]) -> Decoded:
+        if self._lexicon is None:
+            return decode_greedy(scores, self._bundle.labels)
+        words = self._lexicon.words or None
+        return decode_beam(scores, self._bundle.labels, language_model=self._lexicon, words=words)
 
     def _spans(self, characters: tuple[Character, ...], prepared: PreparedLine) -> NDArray[np.float64]:
         """CTC says where a character is surest, not where it ends: that is taken to be halfway to the next one."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from edge_hwr.bundle import Bundle, open_bundle
 from edge_hwr.context import Context
 from edge_hwr.decode import Decoder
-from edge_hwr.errors import PictureError
+from edge_hwr.errors import PictureError, UsageError
 from edge_hwr.ink import Grey
+from edge_hwr.language_model import open_language_model
 from edge_hwr.layout import Layout, find_glyphs
 from edge_hwr.line_reader import LineReader
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
@@ -35,15 +36,26 @@ class Reader:
 
     `model` is the name of a shipped bundle, the path of one, or an open `Bundle`. With `context`, a glyph model whose
     charset has characters that look alike (O and 0, l and 1) lets their place in the line and their neighbours decide
-    between them (`edge_hwr.context`); it changes nothing for other models. The interpreter and its buffers are made
-    once and kept; a reader belongs to one thread at a time.
+    between them (`edge_hwr.context`); it changes nothing for other models. A line model may be given a `lexicon`, the
+    name of a language model that ships or the path of one; `UsageError` for a glyph model. The interpreter and its
+    buffers are made once and kept; a reader belongs to one thread at a time.
     """
 
-    def __init__(self, model: str | Path | Bundle = "digits", *, threads: int = 1, context: bool = True) -> None:
+    def __init__(
+        self,
+        model: str | Path | Bundle = "digits",
+        *,
+        threads: int = 1,
+        context: bool = True,
+        lexicon: str | Path | None = None,
+    ) -> None:
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
         self._reader: LineReader | _GlyphReader
         if self.bundle.metadata.task == "line":
-            self._reader = LineReader(self.bundle, threads=threads)
+            language = None if lexicon is None else open_language_model(lexicon)
+            self._reader = LineReader(self.bundle, threads=threads, lexicon=language)
+        elif lexicon is not None:
+            raise UsageError(f"a lexicon is for models of whole lines; {self.bundle.metadata.name} reads single glyphs")
         else:
             self._reader = _GlyphReader(self.bundle, threads, context)
 

@@ -17,8 +17,9 @@ from drawn_lines import draw_line, draw_text, write_lines, write_page
 from edge_hwr import commands
 from edge_hwr.bundle import Bundle, open_bundle, verify_golden
 from edge_hwr.datasets import open_dataset
-from edge_hwr.errors import BundleError, ModelError
+from edge_hwr.errors import BundleError, ModelError, UsageError
 from edge_hwr.evaluate_lines import evaluate_lines
+from edge_hwr.export.lexicon import lexicon as build_lexicon
 from edge_hwr.line_reader import LineReader
 from edge_hwr.line_runtime import WIDTHS, LineModel
 from edge_hwr.picture import write_picture
@@ -198,3 +199,29 @@ def test_a_bundle_of_another_line_preprocessing_is_refused(line_bundle: Bundle, 
     monkeypatch.setattr("edge_hwr.bundle.line_preprocessing_digest", lambda parameters: "another")
     with pytest.raises(BundleError, match="another preprocessing"):
         open_bundle(line_bundle.path)
+
+
+def test_a_lexicon_holds_a_line_to_its_words(line_bundle: Bundle, tmp_path: Path):
+    words, lexicon = tmp_path / "words.txt", tmp_path / "form.lexicon"
+    words.write_text("abc\n1ca\nbb1\n", "utf-8")
+    CliRunner().invoke(build_lexicon, [str(words), "--words", "-o", str(lexicon)], standalone_mode=False)
+    page = tmp_path / "page.png"
+    write_picture(page, write_page(["abc", "1cb"]))  # the second is none of the words
+    options = [str(page), "--model", str(line_bundle.path), "--lexicon", str(lexicon)]
+    read = CliRunner().invoke(commands.read, options, standalone_mode=False)
+    assert read.output.split() == ["abc", "1ca"]
+
+
+def test_a_lexicon_is_measured_with_a_dataset(line_bundle: Bundle, tmp_path: Path):
+    text, lexicon = tmp_path / "text.txt", tmp_path / "text.lexicon"
+    rng = np.random.default_rng(4)
+    text.write_text("\n".join(draw_text(rng) for _ in range(300)), "utf-8")
+    CliRunner().invoke(build_lexicon, [str(text), "-o", str(lexicon)], standalone_mode=False)
+    given = [str(line_bundle.path), str(write_lines(tmp_path / "lines", 10)), "--json", "--lexicon", str(lexicon)]
+    measured = json.loads(CliRunner().invoke(commands.evaluate, given, standalone_mode=False).output)
+    assert measured["cer"] <= 0.05
+
+
+def test_a_lexicon_is_nothing_for_models_of_glyphs(drawn_bundle: Bundle):
+    with pytest.raises(UsageError, match="whole lines"):
+        Reader(drawn_bundle, lexicon="en")
