@@ -14,7 +14,7 @@ from rich.table import Table
 
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, write_bundle
 from edge_hwr.datasets import Dataset, open_dataset
-from edge_hwr.errors import GateError, TrainingError
+from edge_hwr.errors import GateError, TrainingError, UsageError
 from edge_hwr.evaluate_lines import evaluate_lines
 from edge_hwr.line_preprocess import line_preprocessing_digest
 from edge_hwr.line_runtime import LineModel
@@ -58,6 +58,11 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
     nothing written to `out`, when the wanted precision loses more than `max_drop` points of it against float. What was
     measured is kept in the run folder as `export-NAME.json`.
     """
+    if options.precision not in (precisions := _precisions(run)):
+        raise UsageError(
+            f"{run.path}: LSTM layers cannot be {options.precision} in TFLite: "
+            f"use --precision {' or '.join(precisions)}"
+        )
     if not run.best_model.is_file():
         raise TrainingError(f"{run.path}: no best.keras in it yet: train it for an epoch at least")
     datasets = [open_dataset(path) for path in options.tests]
@@ -98,11 +103,16 @@ def choose_calibration_lines(pool: LinePool, count: int, seed: int) -> list[Line
     return sorted(lines, key=lambda line: line.shape[1])
 
 
+def _precisions(run: LineRun) -> tuple[Precision, ...]:
+    """In which precisions the network of a run can be exported."""
+    return tuple(one for one in PRECISIONS if one != "int8" or not run.recipe.network.recurrent)
+
+
 def _convert_all(run: LineRun, pool: LinePool, calibration: Sequence[Line]) -> list[LineCandidate]:
     """The model in every precision, float32 first."""
     model = load_keras(run.best_model)
     candidates: list[LineCandidate] = []
-    for precision in PRECISIONS:
+    for precision in _precisions(run):
         flatbuffer = strip(convert(model, precision, calibration))
         measured = measure_lines(flatbuffer, pool, run.recipe.charset)
         reference = candidates[0].measured if candidates else measured

@@ -40,6 +40,8 @@ def build_line_network(recipe: LineNetworkRecipe, *, height: int, classes: int) 
             y = layers.SpatialDropout2D(recipe.dropout / 2)(y)
         x = layers.Add()([x, y])
     x = layers.ReLU(6.0)(x)
+    if recipe.recurrent:
+        x = _recurrent(x, recipe.recurrent)
     if recipe.dropout:
         x = layers.Dropout(recipe.dropout)(x)
     logits = layers.Conv2D(classes, 1, name="logits")(x)
@@ -59,6 +61,14 @@ def greedy_texts(logits: npt.NDArray[np.float32], steps: Sequence[int], charset:
         kept = path[(np.diff(path, prepend=blank) != 0) & (path != blank)]
         texts.append("".join(charset[index] for index in kept.tolist()))
     return texts
+
+
+def _recurrent(x: Tensor, units: Sequence[int]) -> Tensor:
+    x = layers.Reshape((-1, x.shape[-1]))(x)
+    for count in units:
+        # bfloat16 is too coarse for what is added up over a hundred steps.
+        x = layers.Bidirectional(layers.LSTM(count, return_sequences=True, dtype="float32"), dtype="float32")(x)
+    return layers.Reshape((1, -1, x.shape[-1]))(x)
 
 
 def _norm(x: Tensor) -> Tensor:

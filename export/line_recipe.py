@@ -16,12 +16,14 @@ class LineNetworkRecipe:
     """Convolutions, stage by stage, then one that takes what is left of the height, then layers of context.
 
     The first two stages halve height and width, the others the height alone. `context` are the dilations of the
-    depthwise-separable layers, `kernel` columns wide, of `features` channels each.
+    depthwise-separable layers, `kernel` columns wide, of `features` channels each. `recurrent` are the units, in either
+    direction, of LSTM layers above them, as CRNNs have; with such layers a model cannot be int8.
     """
 
     stages: tuple[tuple[int, ...], ...]
     features: int
     context: tuple[int, ...]
+    recurrent: tuple[int, ...] = ()
     kernel: int = 5
     dropout: float = 0.15
 
@@ -31,6 +33,7 @@ class LineNetworkRecipe:
         require(all(0 < c <= 1024 for stage in self.stages for c in stage), "stages", "channels from 1 to 1024")
         require(0 < self.features <= 1024, "features", "channels from 1 to 1024")
         require(all(0 < dilation <= 64 for dilation in self.context), "context", "dilations from 1 to 64")
+        require(all(0 < units <= 1024 for units in self.recurrent), "recurrent", "units from 1 to 1024")
         require(self.kernel % 2 == 1 and self.kernel > 1, "kernel", "an odd number of columns, 3 or more")
         require(0 <= self.dropout < 1, "dropout", "0 <= dropout < 1")
 
@@ -59,8 +62,8 @@ class LineTrainingRecipe:
     """Length and pace: for `minutes` of wall time where given (more than 0), otherwise for a number of `epochs`.
 
     A batch has about `columns` columns of pixels, whatever the widths of its lines; an epoch is a pass over all lines,
-    or as many of them as make 400 batches, by chance. `start_from` is a run folder whose best model, of the same
-    network, lends its weights to begin with.
+    or as many of them as make 400 batches, by chance. `start_from` is a run folder whose best model lends
+    its weights to begin with: all of them to the same network, the first layers to one that differs later.
     """
 
     epochs: int = 100

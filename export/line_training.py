@@ -258,14 +258,23 @@ def _score(figures: dict[str, float]) -> float:
 
 
 def _lend_weights(lender: Path, model: Any) -> None:
-    """Give the model the weights of another run's best one; `TrainingError` when the networks differ."""
+    """Give the model the weights of another run's best one: from the beginning as far as the shapes agree, then from
+    the end; a smaller network sees with the eyes of the larger one. `TrainingError` when not even the beginning fits.
+    """
     run = open_line_run(lender)
     if not run.best_model.is_file():
         raise TrainingError(f"{lender}: no best.keras in it yet: train it for an epoch at least")
-    weights = load_keras(run.best_model).get_weights()
-    if [array.shape for array in weights] != [array.shape for array in model.get_weights()]:
-        raise TrainingError(f"{lender}: its network is another one: start_from wants the same network and charset")
-    model.set_weights(weights)
+    lent, own = load_keras(run.best_model).get_weights(), model.get_weights()
+    if (begin := _common(lent, own)) == 0:
+        raise TrainingError(f"{lender}: its network begins differently: start_from wants the same first stage")
+    end = _common(lent[begin:][::-1], own[begin:][::-1])
+    model.set_weights(lent[:begin] + own[begin : len(own) - end] + lent[len(lent) - end :])
+
+
+def _common(lent: Weights, own: Weights) -> int:
+    """How many arrays, from the first on, have the same shapes."""
+    agree = [theirs.shape == ours.shape for theirs, ours in zip(lent, own, strict=False)]
+    return agree.index(False) if False in agree else len(agree)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 The int8 model takes uint8 pictures as the preprocessing makes them (scale 1/255, zero point 0: the device feeds its
 bytes as they are), gives int8 logits, has per-channel weights and no float operation anywhere. The batch size stays
-free in all of them, and so does the width of lines.
+free in all of them but the recurrent ones, and so does the width of lines.
 """
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -34,18 +36,18 @@ def convert(model: Any, precision: Precision, calibration: Iterable[Glyphs]) -> 
     with silenced():
         import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if precision != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if precision == "int8":
-        converter.representative_dataset = lambda: _one_by_one(calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.int8
-    with silenced():
-        return bytes(converter.convert())
+    with _converter(model) as converter:
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "int8":
+            converter.representative_dataset = lambda: _one_by_one(calibration)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = tf.uint8
+            converter.inference_output_type = tf.int8
+        with silenced():
+            return bytes(converter.convert())
 
 
 def choose_calibration(pool: Pool, count: int, seed: int) -> Glyphs:
@@ -83,6 +85,23 @@ def load_keras(path: Path) -> Any:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"{path}: not a model that Keras can load ({str(error).splitlines()[0]})") from error
+
+
+@contextlib.contextmanager
+def _converter(model: Any) -> Iterator[Any]:
+    """A converter of the model, which it may read for as long as it is open."""
+    import keras
+    import tensorflow as tf
+
+    if not any(isinstance(layer, keras.layers.Bidirectional) for layer in model.layers):
+        yield tf.lite.TFLiteConverter.from_keras_model(model)
+        return
+    # TFLite loops over the steps of one picture only: what a loop carries must not change its shape.
+    one = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32")
+    with tempfile.TemporaryDirectory() as folder:
+        with silenced():
+            model.export(folder, verbose=False, input_signature=[one])
+        yield tf.lite.TFLiteConverter.from_saved_model(folder)
 
 
 def _one_by_one(glyphs: Iterable[Glyphs]) -> Iterator[list[npt.NDArray[np.float32]]]:

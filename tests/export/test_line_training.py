@@ -15,7 +15,7 @@ pytest.importorskip("keras", reason="training needs the extra `export`")
 from rich.console import Console
 
 from edge_hwr.bundle import open_bundle
-from edge_hwr.errors import GateError, RecipeError, TrainingError
+from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.line_batches import plan_batches, prepare_lines
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
@@ -26,6 +26,7 @@ from edge_hwr.export.line_text import as_written, untokenised
 from edge_hwr.export.pacing import learning_rate_at, update_average
 from edge_hwr.export.recipe import load_recipe
 from edge_hwr.export.run_folder import open_run
+from edge_hwr.line_runtime import LineModel
 
 
 class Interrupting(Console):
@@ -99,6 +100,21 @@ def test_a_training_may_begin_with_the_weights_of_another(trained: Path, tmp_pat
     assert entry["loss"] < 0.8 * first["loss"]
 
 
+def test_a_smaller_network_begins_with_the_first_layers_of_a_larger_one(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    smaller = tmp_path / "smaller.toml"
+    smaller.write_text(recipe.replace("context = [1, 2]", "context = [1]"), "utf-8")
+    other = tmp_path / "other.toml"
+    other.write_text(recipe.replace("stages = [[8", "stages = [[6"), "utf-8")
+    given = ["--data", str(trained.parent / "drawn"), "--workers", "1", "--start-from", str(trained), "--epochs", "1"]
+    train.main([str(smaller), *given, "--out", str(tmp_path / "smaller")], standalone_mode=False)
+    (entry,) = [json.loads(line) for line in (tmp_path / "smaller" / "log.jsonl").read_text("utf-8").splitlines()]
+    first = json.loads((trained / "log.jsonl").read_text("utf-8").splitlines()[0])
+    assert entry["loss"] < 0.8 * first["loss"]
+    with pytest.raises(TrainingError, match="begins differently"):
+        train.main([str(other), *given, "--out", str(tmp_path / "other")], standalone_mode=False)
+
+
 def test_writers_are_either_trained_on_or_validated_with(pool: LinePool):
     assert 0 < pool.validation.sum() < 0.5 * len(pool)
     assert pool.describe()["drawn"]["train"] == int((~pool.validation).sum())
@@ -149,6 +165,22 @@ def test_a_model_that_loses_too_much_is_not_written(trained: Path, tmp_path: Pat
     with pytest.raises(GateError, match="points of CER"):
         export_line_run(open_line_run(trained), out, options, Console(quiet=True))
     assert not out.exists()
+
+
+def test_a_recurrent_network_is_trained_and_exported_as_far_as_tflite_goes(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    (tmp_path / "crnn.toml").write_text(recipe.replace("context = [1, 2]", "context = []\nrecurrent = [12]"), "utf-8")
+    given = [str(tmp_path / "crnn.toml"), "--data", str(trained.parent / "drawn"), "--workers", "1", "--epochs", "1"]
+    train.main([*given, "--out", str(tmp_path / "run")], standalone_mode=False)
+    out = tmp_path / "crnn.tflite"
+    with pytest.raises(UsageError, match="use --precision float32 or float16 or dynamic"):
+        export.main([str(tmp_path / "run"), "-o", str(out)], standalone_mode=False)
+    export.main([str(tmp_path / "run"), "-o", str(out), "--precision", "dynamic", "--max-drop", "9"],
+                standalone_mode=False)  # fmt: skip
+    model = LineModel(open_bundle(out).flatbuffer)
+    narrow, wide = (model.invoke(np.zeros((1, model.height, width, 1), np.uint8)) for width in (100, 300))
+    assert narrow.shape == (25, 6)
+    assert wide.shape == (75, 6)
 
 
 def test_the_shipped_recipe_reads_western_european_text():
