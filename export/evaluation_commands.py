@@ -35,8 +35,8 @@ from .strokes import load_strokes
 def rasterise(strokes: Path, out: Path, characters: CharacterSet, writers: Writers) -> None:
     """Draw recorded pen strokes as a dataset for evaluate.
 
-    STROKES is a file of UNIPEN characters (chars_strokes.npz), OUT a dataset zip. All are drawn with one plain pen,
-    dark on light paper; the same call gives the same file.
+    STROKES is a file of UNIPEN characters or lines (chars_strokes.npz, lines_strokes.npz), OUT a dataset zip. All are
+    drawn with one plain pen, dark on light paper; the same call gives the same file.
     """
     if out.suffix != ".zip":
         raise UsageError(f"{out}: a dataset of drawings is called NAME.zip")

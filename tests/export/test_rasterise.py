@@ -18,26 +18,29 @@ BAR = [[(0, 0), (2, 100)]]
 DOT = [[(0, 0)]]
 
 
-@pytest.fixture
-def strokes(tmp_path: Path) -> Path:
-    """Eight drawings, packed as the UNIPEN files are; those of odd writers are held out for tests."""
-    drawings = [SEVEN, SEVEN, BAR, BAR, DOT, DOT, BAR, BAR]
+def pack(path: Path, drawings: list[list[list[tuple[int, int]]]], labels: list[str]) -> Path:
+    """Drawings, packed as the UNIPEN files are; those of odd writers are held out for tests."""
     points = [np.array(stroke) * 4 for drawing in drawings for stroke in drawing]
-    path = tmp_path / "strokes.npz"
     np.savez(
         path,
         delta=np.concatenate([np.diff(stroke, axis=0, prepend=[[0, 0]]) for stroke in points]).astype(np.int16),
         stroke_len=np.array([len(stroke) for stroke in points], np.uint16),
         n_strokes=np.array([len(drawing) for drawing in drawings], np.uint16),
-        label=np.array(list("77ll..II")),
-        writer=np.arange(8, dtype=np.int32),
-        test=np.arange(8) % 2 == 1,
-        source=np.zeros(8, np.uint8),
+        label=np.array(labels),
+        writer=np.arange(len(labels), dtype=np.int32),
+        test=np.arange(len(labels)) % 2 == 1,
+        source=np.zeros(len(labels), np.uint8),
         source_names=np.array(["abc"]),
         unit=np.int32(4),
         height=np.int32(100),
     )
     return path
+
+
+@pytest.fixture
+def strokes(tmp_path: Path) -> Path:
+    drawings = [SEVEN, SEVEN, BAR, BAR, DOT, DOT, BAR, BAR]
+    return pack(tmp_path / "strokes.npz", drawings, list("77ll..II"))
 
 
 def run(*arguments: object) -> None:
@@ -75,6 +78,39 @@ def test_drawings_are_dark_ink_on_light_paper_with_a_margin(strokes: Path, tmp_p
         (box,) = found.boxes.tolist()
         ink = np.argwhere(picture < 135)
         assert box == pytest.approx([*ink.min(axis=0)[::-1], *(np.ptp(ink, axis=0)[::-1] + 1)], abs=3)
+
+
+def test_lines_that_nobody_can_be_measured_on_are_left_out(tmp_path: Path) -> None:
+    labels = [
+        "a line to train on",
+        "to be , or ( not )",
+        "another one",
+        "3 / 2 3 / 9 2",
+        "à l\u2019été",
+        "日本",
+        "7",
+        "7",
+        "for ever",
+        "and ever " * 20,
+        "to learn from",
+        "l\u2019été",
+    ]
+    lines = pack(tmp_path / "lines.npz", [[*SEVEN, *BAR]] * len(labels), labels)
+    run(lines, tmp_path / "lines.zip")
+    assert open_dataset(tmp_path / "lines.zip").texts == ("to be, or (not)", "7", "l'été")
+    run(lines, tmp_path / "lines.zip", "--writers", "train")
+    assert open_dataset(tmp_path / "lines.zip").texts[0] == "a line to train on"
+
+
+def test_lines_are_drawn_with_the_pen_of_characters(tmp_path: Path) -> None:
+    """Which is thinner for its height, as a line is higher than its characters."""
+    share = {}
+    for name, labels in (("characters", ["I", "I"]), ("lines", ["In", "In"])):
+        run(pack(tmp_path / f"{name}.npz", [BAR, BAR], labels), tmp_path / f"{name}.zip")
+        (sample,) = open_dataset(tmp_path / f"{name}.zip")
+        rows = (sample.picture < 135).sum(axis=1)
+        share[name] = np.median(rows[rows > 0])
+    assert share["lines"] == pytest.approx(share["characters"] / 1.5, abs=1)
 
 
 def test_the_same_call_gives_the_same_file(strokes: Path, tmp_path: Path) -> None:
