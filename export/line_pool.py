@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 STRIDE = 4
 """Columns of pixels to one step of a line network's output."""
 
+_LEAST_PITCH = 8
+"""Columns to a character, at least: where a grid or noise was taken for writing, lines come out too small to be read by
+anybody."""
+
 _CHUNK = 200
 _VALIDATION = 250
 """Validation lines of each group, at most: a validation should not take longer than a few seconds."""
@@ -151,7 +155,7 @@ def draw_line_pool(
     wanted = sum(len(job.rows) for job in jobs)
     if len(texts) < wanted:
         log.info(
-            "%d of %d drawn lines held no writing that could be found and were left out", wanted - len(texts), wanted
+            "%d of %d drawn lines held no writing that could be read and were left out", wanted - len(texts), wanted
         )
     if not (~validation).any() or not validation.any():
         raise DatasetError("no lines to train on, or none to validate with: give datasets of lines, or strokes")
@@ -214,7 +218,7 @@ def _draw_chunk(job: _Job) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]
     for row in job.rows.tolist():
         drawn = source.draw(row, rng, camera=job.camera)
         line = preprocess_line(drawn.picture, worker.preprocessing)[0, ..., 0]
-        if line.shape[1] >= STRIDE * (steps_needed(drawn.text) + 1):
+        if line.shape[1] >= max(STRIDE * (steps_needed(drawn.text) + 1), _LEAST_PITCH * len(drawn.text)):
             pixels.append(line)
             texts.append(drawn.text)
     flat = np.concatenate([line.ravel() for line in pixels]) if pixels else np.zeros(0, np.uint8)
