@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-SAMPLES := $(wildcard samples/*.jpg)
+SAMPLES := $(filter-out samples/letter.jpg,$(wildcard samples/*.jpg))
 
 .PHONY: help demo test lint types unit format fonts samples clean
 

@@ -20,6 +20,7 @@ from edge_hwr.line_ink import own_ink
 from edge_hwr.line_segmentation import COLUMN, Course, find_courses, line_pitch
 from edge_hwr.reading import Box
 from edge_hwr.ruling import find_ruling
+from edge_hwr.ruling_courses import find_continuations
 from edge_hwr.sheet import Quad, find_sheet
 from edge_hwr.upright import PAPER, lay_upright
 
@@ -70,7 +71,7 @@ def find_lines(grey: Grey) -> PageLayout:
     about 8 pixels high. A picture without writing has no lines.
     """
     sheet = find_sheet(grey)
-    reduction = max(1, min(round((grey.size / _WORKING_PIXELS) ** 0.5), *grey.shape))
+    reduction = reduction_of(grey)
     upright = lay_upright(grey, find_ink(grey, reduction), sheet)
     writing = _find_writing(upright.ink)
     if writing.height < _LEAST_HEIGHT and 1 < reduction <= _MOST_REDUCTION_FINER:
@@ -80,6 +81,12 @@ def find_lines(grey: Grey) -> PageLayout:
     flat = upright.flattened() if places else grey
     found = [TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright)) for place in places]
     return PageLayout(tuple(_inked(found)), sheet)
+
+
+def reduction_of(grey: Grey) -> int:
+    """By how much a picture, uint8 (H, W), is reduced before lines are looked for."""
+    reduction = round(float(grey.size / _WORKING_PIXELS) ** 0.5)
+    return max(1, min(reduction, *grey.shape))
 
 
 def _inked(lines: list[TextLine]) -> list[TextLine]:
@@ -117,8 +124,9 @@ def _places(writing: _Writing) -> list[LinePlace]:
 
 def _find_writing(ink: Grey) -> _Writing:
     """The components of an upright mask of ink; writing are no specks, no blots, no remains of ruling."""
-    ink = ink & ~find_faint_ruling(ink)
-    mask = ink & ~find_ruling(ink, level=_RULE_LENGTH, upright=_RULE_LENGTH)
+    faint = find_faint_ruling(ink)
+    ruling = faint | find_ruling(ink & ~faint, level=_RULE_LENGTH, upright=_RULE_LENGTH)
+    mask = ink & ~(ruling | find_continuations(ink, ruling))
     _, found, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
     w, h, area = components[:, 2], components[:, 3], components[:, 4]

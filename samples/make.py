@@ -51,6 +51,17 @@ PAGES = (
     ("note.jpg", "note", "handlee", 12, ("0472 315", "9 15 30", "68 24 07")),
 )  # fmt: skip
 
+LETTER = "letter.jpg"
+LETTER_LINES = (
+    "Dear Anna,",
+    "thank you for the three books.",
+    "I read the first one on the train",
+    "and could not put it down.",
+    "We come home on 14 June, at noon.",
+    "À bientôt, et merci encore !",
+    "Louise",
+)
+
 VIDEO = "digits.avi"
 VIDEO_LINES = ("3 14159", "26 5358", "979 323", "846 264")
 VIDEO_SIZE = (640, 480)
@@ -74,6 +85,20 @@ def make_pictures(fonts: Path) -> None:
         truths.append(truth_row(name, SIZE, truth))
     write_atomically(HERE / "labels.tsv", "".join(row + "\n" for row in rows).encode())
     write_atomically(HERE / "truth.jsonl", "".join(row + "\n" for row in truths).encode())
+
+
+def make_letter(fonts: Path) -> None:
+    """Joined handwriting, for the models of whole lines."""
+    picture, _ = synthesise_page(
+        LETTER_LINES,
+        np.random.default_rng(6),
+        font=fonts / "handwriting/homemade-apple-latin-400-normal.woff2",
+        style=dataclasses.replace(STYLES["ruled"], weight=0.0),
+        width=SIZE[0],
+        height=SIZE[1],
+    )
+    save_photo(HERE / LETTER, picture, quality=78)
+    write_atomically((HERE / LETTER).with_suffix(".txt"), "".join(line + "\n" for line in LETTER_LINES).encode())
 
 
 def make_video(fonts: Path) -> None:
@@ -111,4 +136,5 @@ def _sway(seconds: float, width: int, height: int) -> np.ndarray[tuple[int, int]
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/fonts")
     make_pictures(folder)
+    make_letter(folder)
     make_video(folder)
