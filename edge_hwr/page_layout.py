@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -85,8 +86,8 @@ def find_lines(grey: Grey) -> PageLayout:
 
 def reduction_of(grey: Grey) -> int:
     """By how much a picture, uint8 (H, W), is reduced before lines are looked for."""
-    reduction = round(float(grey.size / _WORKING_PIXELS) ** 0.5)
-    return max(1, min(reduction, *grey.shape))
+    reduction = round(math.sqrt(grey.size / _WORKING_PIXELS))
+    return max(1, min(reduction, int(min(grey.shape))))
 
 
 def _inked(lines: list[TextLine]) -> list[TextLine]:

@@ -28,9 +28,9 @@ def find_continuations(mask: Grey, ruling: Grey) -> Grey:
     courses = _courses(ruling)
     left = mask & ~ruling
     thick = cv2.morphologyEx(left, cv2.MORPH_OPEN, np.ones((_THICK, 3), np.uint8))
-    dashes = cv2.morphologyEx(cv2.subtract(left, thick), cv2.MORPH_OPEN, np.ones((1, _DASH), np.uint8))
-    dashes &= courses
-    return np.asarray(dashes | _alone(left & ~dashes, courses), np.uint8)
+    thin = cv2.subtract(left, thick)
+    dashes = np.asarray(cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones((1, _DASH), np.uint8)), np.uint8) & courses
+    return dashes | _alone(left & ~dashes, courses)
 
 
 def _alone(left: Grey, courses: Grey) -> Grey:
@@ -39,7 +39,7 @@ def _alone(left: Grey, courses: Grey) -> Grey:
     on_course = np.bincount(labels[courses > 0], minlength=len(stats)) == stats[:, cv2.CC_STAT_AREA]
     flat = on_course & (stats[:, cv2.CC_STAT_HEIGHT] < _THICK)
     flat[0] = False
-    return flat.astype(np.uint8)[labels] * np.uint8(255)
+    return np.asarray(flat.astype(np.uint8)[labels] * np.uint8(255), np.uint8)
 
 
 def _courses(ruling: Grey) -> Grey:
@@ -52,7 +52,7 @@ def _courses(ruling: Grey) -> Grey:
     courses = np.zeros_like(ruling)
     if len(x) == 0:
         return courses
-    middle_x, middle_y, slopes, weights = _fit(labels[y, x], x, y, len(stats))
+    middle_x, middle_y, slopes, weights = _fit(np.asarray(labels[y, x], np.int32), x, y, len(stats))
     # Weighed by how well each slope is known; one or two rules do not say how slopes change down the page.
     degree = 1 if len(slopes) > 2 and np.ptp(middle_y) > 0 else 0
     common = np.polyval(np.polyfit(middle_y, slopes, degree, w=np.sqrt(weights)), middle_y)
