@@ -18,6 +18,7 @@ from .retries import RetryBounds
 from .settings import LEAST_TOKEN, Settings, read_secret
 from .sinks import Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
 from .sources import open_source
+from .sources.pictures import Pictures
 
 
 def run(settings: Settings, stop: threading.Event) -> Tally:
@@ -26,7 +27,11 @@ def run(settings: Settings, stop: threading.Event) -> Tally:
     with ExitStack() as stack:
         source = open_source(settings.source)
         reader = Reader(
-            settings.model, threads=settings.threads, context=settings.context, lexicon=settings.lexicon or None
+            settings.model,
+            threads=settings.threads,
+            context=settings.context,
+            lexicon=settings.lexicon or None,
+            remember=not isinstance(source, Pictures),  # each of which is a document of its own
         )
         sinks = [stack.enter_context(sink) for sink in make_sinks(settings, live)]
         if settings.serve:

@@ -39,13 +39,17 @@ class Tally:
     """What a run of the loop came to so far.
 
     `frames` were taken, `read` of them by the model and the others unchanged; `dropped` came while the reader was busy.
-    `settled` counts the texts that were given to the sinks, `retries` the times that the source was opened again.
+    `lines` counts the lines of the frames that were read, and `lines_remembered` those of them that had not changed and
+    were not read again. `settled` counts the texts that were given to the sinks, `retries` the times that the source
+    was opened again.
     `oldest_s` is the greatest age of a result in seconds, `ages` how many results fell into each bucket of
     AGE_BOUNDS_S, `age_sum_s` the sum of all ages.
     """
 
     frames: int = 0
     read: int = 0
+    lines: int = 0
+    lines_remembered: int = 0
     dropped: int = 0
     settled: int = 0
     retries: int = 0

@@ -173,7 +173,10 @@ class _Loop:
         age_s = time.monotonic() - frame.time
         tally = self._live.tally
         tally.frames += 1
-        tally.read += not unchanged
+        if not unchanged:
+            tally.read += 1
+            tally.lines += len(reading.lines)
+            tally.lines_remembered += reading.remembered
         tally.count_age(age_s)
         return Result(self._source.name, frame.name, frame.sequence, frame.time, age_s, reading)
 

@@ -8,8 +8,8 @@ for a moment, changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,14 @@ _TAKEOVER = 1.5
 _OVERLAP, _WITHIN = 0.3, 0.6
 """Boxes are of the same glyph if they share the first part of their union, or the second of the smaller of them: the
 box of a 1 that becomes an 8 lies within that of the 8."""
+
+_ALONG: dict[int, Callable[[Box], int]] = {
+    0: lambda box: box.x,
+    90: lambda box: -box.y,
+    180: lambda box: -box.x,
+    270: lambda box: box.y,
+}
+"""Which way the writing runs on a frame that is turned by so many degrees to be read."""
 
 
 @dataclass(slots=True)
@@ -177,8 +185,9 @@ class Settler:
             if track.there:
                 rows.setdefault(track.line, []).append(track)
         ordered = sorted(rows.items(), key=lambda row: (self._order[row[0]], min(track.box.y for track in row[1])))
-        lines = tuple(_line(sorted(tracks, key=lambda track: track.box.x)) for _, tracks in ordered)
-        return Reading(reading.width, reading.height, reading.model, lines, reading.ms)
+        along = _ALONG[reading.turned]
+        lines = tuple(_line(sorted(tracks, key=lambda track: along(track.box))) for _, tracks in ordered)
+        return replace(reading, lines=lines)
 
 
 def _pieces(reading: Reading) -> list[_Piece]:

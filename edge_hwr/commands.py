@@ -18,16 +18,19 @@ from rich.table import Table
 
 from edge_hwr.annotate import annotate
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, shipped_bundles
-from edge_hwr.datasets import Dataset, open_dataset
+from edge_hwr.datasets import open_dataset
 from edge_hwr.errors import PictureError, RuntimeMissingError, UsageError
-from edge_hwr.evaluate import Predictions, predict, summarise
-from edge_hwr.evaluate_lines import LineEvaluation, evaluate_lines
+from edge_hwr.evaluate import predict, summarise
+from edge_hwr.evaluate_lines import LineEvaluation, predict_lines, summarise_lines
 from edge_hwr.language_model import open_language_model
 from edge_hwr.picture import read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
 
-_REPORT_WRITER = "edge_hwr.export.report:write_report"
+_REPORT_WRITERS = {
+    "glyph": "edge_hwr.export.report:write_report",
+    "line": "edge_hwr.export.line_report:write_line_report",
+}
 """Known by name only, as the sub-commands are to `edge_hwr.cli`: loaded when a report is asked for."""
 
 _LEXICON = click.option(
@@ -128,16 +131,17 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     write_report = None
     bundle, samples = open_bundle(model), open_dataset(dataset)
     if report is not None:
-        write_report = partial(_load_report_writer(), report)  # before the work: it may not be installed
+        # Before the work: it may not be installed.
+        write_report = partial(_load_report_writer(bundle.metadata.task), report)
         report.mkdir(parents=True, exist_ok=True)
     terminal = Console(stderr=True)
     follow = partial(track, description="reading", console=terminal, transient=True, disable=not terminal.is_terminal)
     if bundle.metadata.task == "line":
-        if report is not None:
-            raise UsageError("--report: there is none for line models yet; leave it out")
         language = None if lexicon is None else open_language_model(lexicon)
-        measured = evaluate_lines(bundle, samples, threads=threads, lexicon=language, follow=follow)
-        _print_lines(measured, as_json=as_json)
+        found = predict_lines(bundle, samples, threads=threads, lexicon=language, follow=follow)
+        if write_report is not None:
+            write_report(bundle, samples, found)
+        _print_lines(summarise_lines(bundle, samples, found), report, as_json=as_json)
         return
     if lexicon is not None:
         raise UsageError(f"--lexicon is for models of whole lines; {bundle.metadata.name} reads single glyphs")
@@ -163,7 +167,7 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     Console(highlight=False).print(table)
 
 
-def _print_lines(result: LineEvaluation, *, as_json: bool) -> None:
+def _print_lines(result: LineEvaluation, report: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=False))
         return
@@ -173,13 +177,18 @@ def _print_lines(result: LineEvaluation, *, as_json: bool) -> None:
     table.add_row("character errors", f"{result.cer:.2%} (CER), {result.cer_without_blanks:.2%} without blanks")
     table.add_row("word errors", f"{result.wer:.2%} (WER)")
     table.add_row("time per line", f"{result.ms_p50:.2f} ms (median), {result.ms_p90:.2f} ms (90th percentile)")
+    if report is not None:
+        table.add_row("report", str(report / "report.html"))
     Console(highlight=False).print(table)
 
 
-def _load_report_writer() -> Callable[[Path, Bundle, Dataset, Predictions], None]:
-    """The function of the workstation's side, which draws with matplotlib: a Pi has neither, and needs neither."""
+def _load_report_writer(task: str) -> Callable[..., None]:
+    """The function of the workstation's side, which draws with matplotlib: a Pi has neither, and needs neither.
+
+    It takes the report's folder, the bundle, the dataset, and the predictions of models of this task.
+    """
     try:
-        writer: Callable[[Path, Bundle, Dataset, Predictions], None] = resolve_name(_REPORT_WRITER)
+        writer: Callable[..., None] = resolve_name(_REPORT_WRITERS[task])
     except ModuleNotFoundError as error:
         raise RuntimeMissingError(
             f"--report needs {error.name}, not installed: pip install 'edge-hwr[export]'"

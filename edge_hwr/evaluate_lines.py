@@ -8,10 +8,10 @@ from typing import Any
 
 from edge_hwr import metrics
 from edge_hwr.bundle import Bundle
+from edge_hwr.crop_reader import CropReader, ReadCrop
 from edge_hwr.datasets import Dataset, Sample
 from edge_hwr.errors import ModelError
 from edge_hwr.language_model import LanguageModel
-from edge_hwr.line_reader import LineReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,25 @@ class LineEvaluation:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LinePredictions:
-    """What a model says of every line of a dataset, in the dataset's order, how sure it is (0..1), and the time of each
-    in milliseconds."""
+    """What a model says of every line of a dataset, in the dataset's order."""
 
-    texts: tuple[str, ...]
-    confidences: tuple[float, ...]
-    ms: tuple[float, ...]
+    crops: tuple[ReadCrop, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        return [crop.decoded.text for crop in self.crops]
+
+    @property
+    def confidences(self) -> list[float]:
+        """How sure the model is of each line, 0..1."""
+        return [crop.decoded.confidence for crop in self.crops]
+
+    @property
+    def ms(self) -> list[float]:
+        """The time that each line took, in milliseconds."""
+        return [1000 * sum(crop.seconds.values()) for crop in self.crops]
 
 
 def evaluate_lines(
@@ -76,13 +87,8 @@ def predict_lines(
     """
     if bundle.metadata.task != "line":
         raise ModelError(f"model {bundle.metadata.name}: a model of single glyphs, not of lines")
-    reader = LineReader(bundle, threads=threads, lexicon=lexicon)
-    found = [reader.read_crop(sample.picture) for sample in follow(dataset)]
-    return LinePredictions(
-        texts=tuple(crop.decoded.text for crop in found),
-        confidences=tuple(crop.decoded.confidence for crop in found),
-        ms=tuple(1000 * sum(crop.seconds.values()) for crop in found),
-    )
+    reader = CropReader(bundle, threads=threads, lexicon=lexicon)
+    return LinePredictions(tuple(reader.read(sample.picture) for sample in follow(dataset)))
 
 
 def summarise_lines(bundle: Bundle, dataset: Dataset, predictions: LinePredictions) -> LineEvaluation:

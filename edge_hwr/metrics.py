@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,13 +37,42 @@ def word_error_rate(truths: Sequence[str], guesses: Sequence[str]) -> float:
 
 def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
     """Fewest insertions, deletions and substitutions that turn one sequence into the other (V. Levenshtein, 1966)."""
-    above = list(range(len(second) + 1))
-    for row, a in enumerate(first, start=1):
-        current = [row]
-        for column, b in enumerate(second, start=1):
-            current.append(min(above[column] + 1, current[-1] + 1, above[column - 1] + (a != b)))
-        above = current
-    return above[-1]
+    costs = list(range(len(second) + 1))
+    for item in first:
+        costs = _costs_below(costs, item, second)
+    return costs[-1]
+
+
+class Aligned(NamedTuple):
+    """Two items of two sequences that belong together, by their places; None where one of them has no counterpart."""
+
+    first: int | None
+    second: int | None
+
+
+def align(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[Aligned]:
+    """Which items of two sequences belong together, in order, when they differ by as few edits as `edit_distance` says.
+
+    Where several alignments are as good, items rather stand beside each other than alone (R. Wagner and M. Fischer,
+    "The string-to-string correction problem", 1974).
+    """
+    rows = [list(range(len(second) + 1))]
+    for item in first:
+        rows.append(_costs_below(rows[-1], item, second))
+    pairs = []
+    row, column = len(first), len(second)
+    while row or column:
+        cost = rows[row][column]
+        if row and column and cost == rows[row - 1][column - 1] + (first[row - 1] != second[column - 1]):
+            row, column = row - 1, column - 1
+            pairs.append(Aligned(row, column))
+        elif row and cost == rows[row - 1][column] + 1:
+            row -= 1
+            pairs.append(Aligned(row, None))
+        else:
+            column -= 1
+            pairs.append(Aligned(None, column))
+    return pairs[::-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +159,14 @@ def percentiles(values: ArrayLike, shares: Sequence[int] = (50, 90, 99)) -> dict
     """Percentiles by name: {"p50": …, "p90": …, "p99": …}, linear between the samples."""
     points = np.percentile(np.asarray(values, np.float64), shares)
     return {f"p{share}": float(point) for share, point in zip(shares, points, strict=True)}
+
+
+def _costs_below(above: Sequence[int], item: Hashable, second: Sequence[Hashable]) -> list[int]:
+    """The edits from a sequence and an item behind it to each start of `second`, given those from it alone."""
+    costs = [above[0] + 1]
+    for column, other in enumerate(second, start=1):
+        costs.append(min(above[column] + 1, costs[-1] + 1, above[column - 1] + (item != other)))
+    return costs
 
 
 def _error_rate(truths: Sequence[Sequence[str]], guesses: Sequence[Sequence[str]]) -> float:

@@ -17,7 +17,7 @@ from edge_hwr.errors import PictureError, UsageError
 from edge_hwr.ink import Grey
 from edge_hwr.language_model import open_language_model
 from edge_hwr.layout import Layout, find_glyphs
-from edge_hwr.line_reader import LineReader
+from edge_hwr.line_reader import LineReader, ReadPage
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading
 from edge_hwr.runtime import TfliteModel
@@ -37,8 +37,9 @@ class Reader:
     `model` is the name of a shipped bundle, the path of one, or an open `Bundle`. With `context`, a glyph model whose
     charset has characters that look alike (O and 0, l and 1) lets their place in the line and their neighbours decide
     between them (`edge_hwr.context`); it changes nothing for other models. A line model may be given a `lexicon`, the
-    name of a language model that ships or the path of one; `UsageError` for a glyph model. The interpreter and its
-    buffers are made once and kept; a reader belongs to one thread at a time.
+    name of a language model that ships or the path of one; `UsageError` for a glyph model. With `remember` the frames
+    are those of one scene: a line model reads only the lines that have changed since the frame before. The interpreter
+    and its buffers are made once and kept; a reader belongs to one thread at a time.
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class Reader:
         threads: int = 1,
         context: bool = True,
         lexicon: str | Path | None = None,
+        remember: bool = False,
     ) -> None:
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
         self._reader: LineReader | _GlyphReader
         if self.bundle.metadata.task == "line":
             language = None if lexicon is None else open_language_model(lexicon)
-            self._reader = LineReader(self.bundle, threads=threads, lexicon=language)
+            self._reader = LineReader(self.bundle, threads=threads, lexicon=language, remember=remember)
         elif lexicon is not None:
             raise UsageError(f"a lexicon is for models of whole lines; {self.bundle.metadata.name} reads single glyphs")
         else:
@@ -63,14 +65,16 @@ class Reader:
         """Read one frame: uint8 (H, W), dark ink on lighter paper. Milliseconds of each stage are in its `ms`."""
         if grey.ndim != 2 or grey.dtype != np.uint8 or grey.size == 0:
             raise PictureError(f"a frame must be uint8 of shape (height, width), not {grey.dtype} of {grey.shape}")
-        lines, seconds = self._reader.read(grey)
-        ms = {stage: taken * 1000 for stage, taken in seconds.items()}
+        page = self._reader.read(grey)
+        ms = {stage: taken * 1000 for stage, taken in page.seconds.items()}
         return Reading(
             width=grey.shape[1],
             height=grey.shape[0],
             model=self.bundle.metadata.name,
-            lines=lines,
+            lines=page.lines,
             ms=ms | {"total": sum(ms.values())},
+            turned=page.turned,
+            remembered=page.remembered,
         )
 
 
@@ -87,7 +91,7 @@ class _GlyphReader:
         self._context = weighing if weighing is not None and weighing.useful else None
         self._marks = not MARKS.isdisjoint(bundle.labels)
 
-    def read(self, grey: Grey) -> tuple[tuple[Line, ...], dict[str, float]]:
+    def read(self, grey: Grey) -> ReadPage:
         """The lines of a frame and the seconds that each stage took."""
         started = time.monotonic()
         found = find_glyphs(grey, marks=self._marks)
@@ -97,12 +101,13 @@ class _GlyphReader:
         raw = self._model.invoke(batch) if len(found) else None
         invoked = time.monotonic()
         lines = () if raw is None else self._lines(found, raw)
-        return lines, {
+        seconds = {
             "layout": laid_out - started,
             "preprocess": preprocessed - laid_out,
             "invoke": invoked - preprocessed,
             "decode": time.monotonic() - invoked,
         }
+        return ReadPage(lines, seconds)
 
     def _lines(self, found: Layout, raw: NDArray[Any]) -> tuple[Line, ...]:
         classes, confidences = self._decide(found, raw)

@@ -64,13 +64,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read in one frame of `width` x `height` pixels; `ms` holds milliseconds by stage and in `total`."""
+    """What was read in one frame of `width` x `height` pixels; `ms` holds milliseconds by stage and in `total`.
+
+    `turned` says by how many degrees, clockwise, the frame was turned to be read: 180 where it was upside down. Boxes
+    are in the pixels of the frame as it came. `remembered` counts the lines that look as they did in the frame before
+    and were not read again.
+    """
 
     width: int
     height: int
     model: str
     lines: tuple[Line, ...] = ()
     ms: Mapping[str, float] = field(default_factory=dict)
+    turned: int = 0
+    remembered: int = 0
 
     @property
     def text(self) -> str:
@@ -91,4 +98,6 @@ class Reading:
             "text": self.text,
             "lines": [line.to_json() for line in self.lines],
             "ms": {stage: round(value, 3) for stage, value in self.ms.items()},
+            "turned": self.turned,
+            "remembered": self.remembered,
         }

@@ -47,6 +47,11 @@ class Confusion:
     guesses: tuple[str, ...]
     counts: npt.NDArray[np.intp]
 
+    @property
+    def accuracy(self) -> float:
+        """The share of all samples that were read rightly, 0..1."""
+        return float(self.counts.trace() / self.counts.sum())
+
     def mistakes(self) -> list[Mistake]:
         """All mistakes that were made, the most frequent first."""
         wrong = self.counts.copy()

@@ -29,7 +29,8 @@ from .report_figures import (
     draw_gallery,
     draw_reliability,
 )
-from .report_page import Plot, WorstError, render_page
+from .report_page import WorstError, render_page
+from .report_parts import Plot
 
 _WORST = 48
 """Errors that are shown."""

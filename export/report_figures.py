@@ -41,6 +41,34 @@ LIGHT = Theme(paper="#ffffff", ink="#1f2328", faint="#d0d5db", right="#2f6fab", 
 DARK = Theme(paper="#161a1f", ink="#e3e7eb", faint="#3a424c", right="#6aa9e0", wrong="#f08a4b")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A figure that is being drawn."""
+
+    figure: Figure
+
+    def png(self) -> bytes:
+        png = io.BytesIO()
+        self.figure.savefig(png, format="png", dpi=_DPI)
+        return png.getvalue()
+
+
+@contextmanager
+def themed_figure(theme: Theme, width: float, height: float) -> Iterator[Drawing]:
+    """A figure of this size (inches) in the colours of a theme."""
+    rules: dict[Any, Any] = {
+        "figure.facecolor": theme.paper,
+        "axes.facecolor": theme.paper,
+        "axes.edgecolor": theme.faint,
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), theme.ink),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+    }
+    with mpl.rc_context(rules), warnings.catch_warnings(action="ignore"):  # of characters that the font does not have
+        yield Drawing(Figure(figsize=(width, height), layout="constrained"))
+
+
 def draw_confusion(confusion: Confusion, theme: Theme) -> bytes:
     """The confusion matrix: shares of each row, the right ones in one colour and the wrong ones in another."""
     rows, columns = confusion.counts.shape
@@ -48,7 +76,7 @@ def draw_confusion(confusion: Confusion, theme: Theme) -> bytes:
     cell = 0.5 if counted else 0.15
     shares = confusion.counts / confusion.counts.sum(axis=1, keepdims=True)
     diagonal = np.eye(rows, columns, dtype=bool)
-    with _figure(theme, 1.2 + cell * columns, 1.2 + cell * rows) as drawn:
+    with themed_figure(theme, 1.2 + cell * columns, 1.2 + cell * rows) as drawn:
         axes = drawn.figure.add_subplot()
         # Few are wrong: a root makes one in a thousand visible beside one in two.
         for which, colour in ((diagonal, theme.right), (~diagonal, theme.wrong)):
@@ -83,7 +111,7 @@ def draw_confusion(confusion: Confusion, theme: Theme) -> bytes:
 
 def draw_classes(classes: Sequence[ClassAccuracy], overall: float, theme: Theme) -> bytes:
     """The accuracy of every class with its 95 % interval, worst first, and a line at that of all (0..1)."""
-    with _figure(theme, max(6.0, 1.2 + 0.17 * len(classes)), 4.0) as drawn:
+    with themed_figure(theme, max(6.0, 1.2 + 0.17 * len(classes)), 4.0) as drawn:
         axes = drawn.figure.add_subplot()
         places = np.arange(len(classes))
         accuracy = np.array([item.accuracy for item in classes])
@@ -105,7 +133,7 @@ def draw_reliability(found: Reliability, theme: Theme) -> bytes:
     width, some = edges[1], found.samples > 0
     right, samples = (found.accuracy * found.samples)[some], found.samples[some]
     low, high = wilson_interval(right, samples)
-    with _figure(theme, 6.0, 6.0) as drawn:
+    with themed_figure(theme, 6.0, 6.0) as drawn:
         above, below = drawn.figure.subplots(2, sharex=True, height_ratios=[3, 1])
         above.plot([0, 1], [0, 1], color=theme.ink, linewidth=0.8, linestyle="--", label="perfectly calibrated")
         above.bar(edges[:-1][some], found.accuracy[some], width, align="edge", color=theme.right, alpha=0.35)
@@ -128,33 +156,27 @@ def draw_reliability(found: Reliability, theme: Theme) -> bytes:
         return drawn.png()
 
 
-def draw_coverage(curve: CoverageCurve, kept: float, theme: Theme) -> bytes:
-    """The error among the most confident samples; `kept` is the share, 0..1, that the bundle does not reject."""
-    with _figure(theme, 6.0, 4.2) as drawn:
+def draw_coverage(curve: CoverageCurve, kept: float | None, theme: Theme) -> bytes:
+    """The error among the most confident samples; `kept` is the share, 0..1, that the bundle does not reject, if it
+    rejects any."""
+    with themed_figure(theme, 6.0, 4.2) as drawn:
         axes = drawn.figure.add_subplot()
         coverage = np.unique(np.concatenate([np.linspace(0.005, 1, 400), curve.coverage]))
         axes.plot(coverage, [curve.error_at(share) for share in coverage], color=theme.right)
-        axes.axvline(kept, color=theme.faint, linewidth=1.2)
-        axes.annotate(
-            f"not rejected: {kept:.1%} ",
-            (kept, 0.97),
-            xycoords=("data", "axes fraction"),
-            ha="right",
-            va="top",
-            fontsize=9,
-        )
-        for share, above in ((0.95, 16), (1.0, 0)):
-            error = curve.error_at(share)
-            axes.plot(share, error, "o", color=theme.wrong)
+        if kept is not None:
+            axes.axvline(kept, color=theme.faint, linewidth=1.2)
             axes.annotate(
-                f"{error:.2%} at {share:.0%}",
-                (share, error),
-                (-14, above),
-                textcoords="offset points",
+                f"not rejected: {kept:.1%} ",
+                (kept, 0.97),
+                xycoords=("data", "axes fraction"),
                 ha="right",
-                va="center",
+                va="top",
                 fontsize=9,
             )
+        shown = {share: curve.error_at(share) for share in (1.0, 0.95)}
+        axes.plot(list(shown), list(shown.values()), "o", color=theme.wrong)
+        found = ", ".join(f"{error:.2%} at {share:.0%}" for share, error in shown.items())
+        axes.set_title(found, loc="right", fontsize=9)
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, max(1.35 * float(curve.error.max()), 0.001))
         axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
@@ -170,7 +192,7 @@ def draw_gallery(tiles: Sequence[npt.NDArray[np.uint8]], captions: Sequence[str]
     height, width = tiles[0].shape
     head, gap = height // 3, width // 12
     canvas = np.full((rows * (height + head), columns * (width + gap), 3), _rgb(theme.paper), np.uint8)
-    with _figure(theme, canvas.shape[1] / 100 + 0.2, canvas.shape[0] / 100 + 0.2) as drawn:
+    with themed_figure(theme, canvas.shape[1] / 100 + 0.2, canvas.shape[0] / 100 + 0.2) as drawn:
         axes = drawn.figure.add_subplot()
         for index, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
             top, left = (index // columns) * (height + head) + head, (index % columns) * (width + gap) + gap // 2
@@ -181,34 +203,8 @@ def draw_gallery(tiles: Sequence[npt.NDArray[np.uint8]], captions: Sequence[str]
         return drawn.png()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    figure: Figure
-
-    def png(self) -> bytes:
-        png = io.BytesIO()
-        self.figure.savefig(png, format="png", dpi=_DPI)
-        return png.getvalue()
-
-
-@contextmanager
-def _figure(theme: Theme, width: float, height: float) -> Iterator[_Drawn]:
-    """A figure of this size (inches) in the colours of a theme."""
-    rules: dict[Any, Any] = {
-        "figure.facecolor": theme.paper,
-        "axes.facecolor": theme.paper,
-        "axes.edgecolor": theme.faint,
-        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), theme.ink),
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.axisbelow": True,
-    }
-    with mpl.rc_context(rules), warnings.catch_warnings(action="ignore"):  # of characters that the font does not have
-        yield _Drawn(Figure(figsize=(width, height), layout="constrained"))
-
-
 def _shown(text: str) -> str:
-    return "∅" if text == NOTHING else text
+    return {NOTHING: "∅", " ": "␣"}.get(text, text)
 
 
 def _rgb(colour: str) -> list[int]:

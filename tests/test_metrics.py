@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edge_hwr.metrics import (
     accuracy,
     accuracy_caseless,
+    align,
     character_error_rate,
     coverage_curve,
     edit_distance,
@@ -37,6 +38,21 @@ def test_edit_distance_is_a_metric(a: str, b: str, c: str) -> None:
     assert (edit_distance(a, b) == 0) == (a == b)
     assert edit_distance(a, c) <= edit_distance(a, b) + edit_distance(b, c)
     assert abs(len(a) - len(b)) <= edit_distance(a, b) <= max(len(a), len(b))
+
+
+@given(texts, texts)
+def test_an_alignment_has_every_item_once_and_no_more_edits_than_needed(a: str, b: str) -> None:
+    pairs = align(a, b)
+    assert [pair.first for pair in pairs if pair.first is not None] == list(range(len(a)))
+    assert [pair.second for pair in pairs if pair.second is not None] == list(range(len(b)))
+    differing = [pair for pair in pairs if pair.first is None or pair.second is None or a[pair.first] != b[pair.second]]
+    assert len(differing) == edit_distance(a, b)
+
+
+def test_alignments_worked_out_by_hand() -> None:
+    assert align("abc", "ac") == [(0, 0), (1, None), (2, 1)]
+    assert align("ac", "abc") == [(0, 0), (None, 1), (1, 2)]
+    assert align("ab", "ba") == [(0, 0), (1, 1)], "beside each other rather than alone"
 
 
 def test_accuracies() -> None:

@@ -26,7 +26,7 @@ from edge_hwr.errors import EdgeHwrError, ModelError  # noqa: E402
 from edge_hwr.reader import Reader  # noqa: E402
 
 from .bare import BareModel  # noqa: E402
-from .pages import draw_page  # noqa: E402
+from .pages import drawn_page  # noqa: E402
 from .subject import Subject  # noqa: E402
 
 _STARTS = 3
@@ -59,7 +59,7 @@ def _main() -> None:
     imported = time.monotonic()
     if kind == "bundle":
         reader = Reader(path, threads=threads)
-        run = partial(reader.read, draw_page(reader.bundle.labels))
+        run = partial(reader.read, drawn_page(reader.bundle))
     else:
         run = BareModel(path.read_bytes(), threads=threads).run
     loaded = time.monotonic()

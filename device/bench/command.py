@@ -23,7 +23,7 @@ from .compare import compare, slower_than
 from .formats import print_tables, print_warnings, to_html, to_markdown
 from .live import measure_live
 from .measure import Budget, measure_by_turns
-from .pages import GLYPHS, HEIGHT, WIDTH, draw_dataset, draw_page
+from .pages import describe_pages, drawn_dataset, drawn_page
 from .report import (
     SCHEMA,
     Report,
@@ -89,12 +89,17 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--source", metavar="S", help="Read frames of this camera, video or picture (as run does), not drawn ones."
 )
-@click.option("--data", metavar="DATASET", help="Check the accuracy on this dataset, not on drawn characters.")
+@click.option("--data", metavar="DATASET", help="Check the accuracy on this dataset, not on drawn writing.")
 @click.option("--seconds", type=click.FloatRange(min=0.1), metavar="S", help="How long to measure.  [default: 10]")
 @click.option("--runs", type=click.IntRange(min=1), metavar="N", help="Measure each case N times instead.")
 @click.option("--threads", type=_Counts(), metavar="N,...", help="Threads of the model.  [default: 1, and all cores]")
 @click.option(
-    "--batches", type=_Counts(), default="1,8,32", show_default=True, metavar="N,...", help="Of the bare invoke."
+    "--batches",
+    type=_Counts(),
+    default="1,8,32",
+    show_default=True,
+    metavar="N,...",
+    help="Of the bare invoke (glyph models).",
 )
 @click.option(
     "--soak", "minutes", type=click.FloatRange(min=0.01), metavar="MINUTES", help="Then read on, for so long."
@@ -169,13 +174,14 @@ def _measure(
     bundles = [(subject.name, subject.bundle) for subject in subjects if subject.bundle]
     if not bundles and (source or dataset or minutes):
         raise UsageError("--source, --data and --soak need a bundle: a plain .tflite says nothing about its frames")
+    seconds = budget.seconds
     cv2.setNumThreads(1)  # the frame path has one thread; those of the model are its own
     rng = np.random.default_rng(_SEED)
     watch = BoardWatch()
     described = []
     for subject in subjects:
         _tell(f"{subject.name}: cold start and accuracy")
-        characters = dataset or (draw_dataset(subject.bundle.labels) if subject.bundle else None)
+        characters = dataset or (drawn_dataset(subject.bundle) if subject.bundle else None)
         described.append(
             {
                 **subject.describe(),
@@ -185,15 +191,17 @@ def _measure(
         )
     series: list[Series] = []
     from_source = None
+    cases = sweep(subjects, threads, batches, frames=source is None)
     if source is not None:
-        budget = Budget(budget.seconds / 2, budget.runs)  # half for the frames, half for the sweep
+        if cases:
+            budget = Budget(budget.seconds / 2, budget.runs)  # half for the frames, half for the sweep
         _tell(f"frames of {source.name}")
         live, from_source = _measure_source(source, bundles, threads, budget, rng, watch)
         series += live
-    cases = sweep(subjects, threads, batches, frames=source is None)
-    _tell(f"{len(cases)} cases by turns")
-    timings = measure_by_turns([run for _, run in cases], budget, rng, watch.sample)
-    series += [describe_series(case, timing) for (case, _), timing in zip(cases, timings, strict=True)]
+    if cases:  # none where a source is read with line models alone
+        _tell(f"{len(cases)} cases by turns")
+        timings = measure_by_turns([run for _, run in cases], budget, rng, watch.sample)
+        series += [describe_series(case, timing) for (case, _), timing in zip(cases, timings, strict=True)]
     add_overheads(series)
     curve = None
     if minutes is not None:
@@ -205,11 +213,11 @@ def _measure(
         "created": now_in_words(),
         "machine": describe_machine(),
         "settings": {
-            "seconds": None if budget.runs is not None else budget.seconds * (2 if source else 1),
+            "seconds": None if budget.runs is not None else seconds,
             "runs": budget.runs,
             "threads": list(threads),
             "batches": list(batches),
-            "frames": source.name if source else f"drawn, {WIDTH}x{HEIGHT}, {GLYPHS} glyphs",
+            "frames": source.name if source else describe_pages(bundle for _, bundle in bundles),
             "seed": _SEED,
         },
         "board": board,
@@ -232,10 +240,12 @@ def _measure_source(
     """Series of all bundles and thread counts on the source's frames, and what the source itself did."""
     pairs = [(name, bundle, count) for name, bundle in bundles for count in threads]
     readers = [Reader(bundle, threads=count) for _, bundle, count in pairs]
-    run = measure_live(source, readers, budget, rng, draw_page(readers[0].bundle.labels), watch.sample)
+    run = measure_live(source, readers, budget, rng, drawn_page(readers[0].bundle), watch.sample)
     series = [
-        describe_series(Case(name, "frame", count, None, glyphs), timing)
-        for (name, _, count), timing, glyphs in zip(pairs, run.timings, run.glyphs, strict=True)
+        describe_series(
+            Case(name, "frame", count, None, glyphs, lines if bundle.metadata.task == "line" else None), timing
+        )
+        for (name, bundle, count), timing, glyphs, lines in zip(pairs, run.timings, run.glyphs, run.lines, strict=True)
     ]
     facts = {
         "name": source.name,

@@ -28,10 +28,12 @@ _SAMPLING_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LiveRun:
-    """Timings of each reader, and what the run as a whole came to: frames read and dropped, in how many seconds."""
+    """Timings of each reader, with the mean numbers of glyphs and lines it found in a frame, and what the run as a
+    whole came to: frames read and dropped, in how many seconds."""
 
     timings: list[Timings]
     glyphs: list[float]
+    lines: list[float]
     frames: int
     dropped: int
     seconds: float
@@ -78,8 +80,10 @@ def measure_live(
         for start in range(0, len(runs), _BLOCK):
             timing.add(runs[start : start + _BLOCK])
         timings.append(timing)
-    glyphs = [float(np.mean(counts)) for counts in collector.glyphs]
-    return LiveRun(timings, glyphs, frames, dropped, seconds)
+    glyphs, lines = (
+        [float(np.mean(counts)) for counts in of_readers] for of_readers in (collector.glyphs, collector.lines)
+    )
+    return LiveRun(timings, glyphs, lines, frames, dropped, seconds)
 
 
 def _stop_at_trouble(live: Live, stop: threading.Event, trouble: list[str]) -> None:
@@ -114,6 +118,7 @@ class _Collector:
         readers = len(turns._readers)
         self.runs: list[list[Mapping[str, float]]] = [[] for _ in range(readers)]
         self.glyphs: list[list[int]] = [[] for _ in range(readers)]
+        self.lines: list[list[int]] = [[] for _ in range(readers)]
         self._turns, self._live, self._budget, self._stop, self._between = turns, live, budget, stop, between
         self._deadline = time.monotonic() + budget.seconds
         self._sampled = 0.0
@@ -132,6 +137,7 @@ class _Collector:
             times["latency"] = age_ms
         self.runs[self._turns.current].append(times)
         self.glyphs[self._turns.current].append(len(result.reading.glyphs))
+        self.lines[self._turns.current].append(len(result.reading.lines))
         least = min(map(len, self.runs))
         now = time.monotonic()
         # Every reader gets a frame, however short the budget.

@@ -50,11 +50,13 @@ def describe_series(case: Case, timings: Timings) -> Series:
         "threads": case.threads,
         "batch": case.batch,
         "glyphs": case.glyphs,
+        "lines": case.lines,
         "warm_up": {"runs": timings.warm_up.runs, "settled": timings.warm_up.settled},
         "on_processor": timings.on_processor if timings.elapsed_s else None,
         "stages": stages,
         "per_second": 1000 / stages["total"]["mean"],
         "us_per_glyph": 1000 * stages["total"]["p50"] / case.glyphs if case.glyphs else None,
+        "ms_per_line": stages["total"]["p50"] / case.lines if case.lines else None,
         "overhead": None,
     }
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_hwr.bundle import Bundle, open_bundle, shipped_bundles, verify_golden
+from edge_hwr import metrics
+from edge_hwr.bundle import Bundle, load_model, open_bundle, shipped_bundles, verify_golden
 from edge_hwr.datasets import Dataset
-from edge_hwr.errors import BundleError, ModelError
+from edge_hwr.errors import BundleError
 from edge_hwr.evaluate import evaluate
+from edge_hwr.evaluate_lines import predict_lines
 
 from .bare import BareModel
 
@@ -48,11 +50,12 @@ def open_subjects(models: tuple[str, ...]) -> list[Subject]:
     subjects: list[Subject] = []
     for model in models:
         bundle = _open(model)
-        if bundle and bundle.metadata.task != "glyph":
-            raise ModelError(f"model {model}: bench measures glyph models; `edge-hwr evaluate` times a model of lines")
         path = bundle.path if bundle else Path(model)
         flatbuffer = bundle.flatbuffer if bundle else path.read_bytes()
-        BareModel(flatbuffer).run()
+        if bundle and bundle.metadata.task == "line":
+            load_model(bundle)
+        else:
+            BareModel(flatbuffer).run()
         taken = {subject.name for subject in subjects}
         name = bundle.metadata.name if bundle else path.stem
         if name in taken and bundle:
@@ -66,19 +69,34 @@ def open_subjects(models: tuple[str, ...]) -> list[Subject]:
 
 
 def check_accuracy(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
-    """How the bundle reads on this device: its share of right answers on a dataset, and its golden outputs replayed."""
-    result = evaluate(bundle, dataset)
+    """How the bundle reads on this device: its share of right answers on a dataset, and its golden outputs replayed.
+
+    Of a line model these are whole lines, and the character error rate "cer" comes with them.
+    """
     golden = verify_golden(bundle)
     return {
         "dataset": dataset.name,
-        "samples": result.samples,
-        "accuracy": result.accuracy,
-        "accuracy_caseless": result.accuracy_caseless,
+        "samples": len(dataset),
+        **(_line_figures if bundle.metadata.task == "line" else _glyph_figures)(bundle, dataset),
         "golden": {
             "samples": golden.samples,
             "largest_difference": golden.largest_difference,
             "decisions_changed": golden.decisions_changed,
         },
+    }
+
+
+def _glyph_figures(bundle: Bundle, dataset: Dataset) -> dict[str, float]:
+    result = evaluate(bundle, dataset)
+    return {"accuracy": result.accuracy, "accuracy_caseless": result.accuracy_caseless}
+
+
+def _line_figures(bundle: Bundle, dataset: Dataset) -> dict[str, float]:
+    texts = predict_lines(bundle, dataset).texts
+    return {
+        "accuracy": metrics.accuracy(dataset.texts, texts),
+        "accuracy_caseless": metrics.accuracy_caseless(dataset.texts, texts),
+        "cer": metrics.character_error_rate(dataset.texts, texts),
     }
 
 

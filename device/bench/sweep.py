@@ -13,7 +13,7 @@ from edge_hwr.runtime import BUCKETS
 
 from .bare import BareModel
 from .measure import Run
-from .pages import draw_page
+from .pages import drawn_page
 from .subject import Subject
 
 PAGES = 4
@@ -24,7 +24,8 @@ PAGES = 4
 class Case:
     """One thing to measure: "frame" from grey frame to text, "invoke" the runtime alone on `batch` samples.
 
-    `glyphs` is how many glyphs, or samples, one run deals with (on average, where a source decides it).
+    `glyphs` is how many glyphs, or samples, one run deals with, and `lines` how many lines a line model reads in it (on
+    average, where a source decides it).
     """
 
     model: str
@@ -32,15 +33,17 @@ class Case:
     threads: int
     batch: int | None
     glyphs: float
+    lines: float | None = None
 
 
 def frame_case(name: str, bundle: Bundle, threads: int) -> tuple[Case, Run]:
     """Reading drawn pages with a bundle, in turns."""
     reader = Reader(bundle, threads=threads)
-    pages = [draw_page(bundle.labels, seed=seed) for seed in range(PAGES)]
-    glyphs = len(reader.read(pages[0]).glyphs)
+    pages = [drawn_page(bundle, seed) for seed in range(PAGES)]
+    first = reader.read(pages[0])
+    lines = len(first.lines) if bundle.metadata.task == "line" else None
     turns = cycle(pages)
-    return Case(name, "frame", threads, None, glyphs), lambda: reader.read(next(turns)).ms
+    return Case(name, "frame", threads, None, len(first.glyphs), lines), lambda: reader.read(next(turns)).ms
 
 
 def invoke_case(subject: Subject, threads: int, batch: int | None) -> tuple[Case, Run]:
@@ -55,7 +58,7 @@ def sweep(
     """All cases and how to run each; without the drawn pages where `frames` is False.
 
     Beside `batches`, the bare invoke is measured at the batch size that the drawn page makes, so that the two can be
-    compared.
+    compared. Not so of line models: they take one line at a time, as wide as it is.
     """
     cases: list[tuple[Case, Run]] = []
     for subject in subjects:
@@ -68,7 +71,8 @@ def sweep(
                 case, run = frame_case(subject.name, subject.bundle, count)
                 cases.append((case, run))
                 sizes.add(planned_batch(case.glyphs))
-            cases += [invoke_case(subject, count, size) for size in sorted(sizes)]
+            if subject.bundle.metadata.task == "glyph":
+                cases += [invoke_case(subject, count, size) for size in sorted(sizes)]
     return cases
 
 

@@ -89,7 +89,7 @@ def _model_table(models: Sequence[dict[str, Any]]) -> Table:
                 f"{model['bytes']:,}",
                 *(_figure(cold[key]) for key in ("import_ms", "load_ms", "first_ms")),
                 _figure(cold["peak_mb"]),
-                f"{accuracy['accuracy']:.2%}" if accuracy else "-",
+                _accuracy(accuracy) if accuracy else "-",
                 f"{golden['decisions_changed']} of {golden['samples']}" if golden else "-",
             )
         )
@@ -110,6 +110,11 @@ def _frame_table(one: Series) -> Table:
         f"{one['per_second']:.1f} frames a second sustained, {one['glyphs']:.4g} glyphs a frame"
     )
     note += f", {one['us_per_glyph']:.1f} us each." if one["us_per_glyph"] else "."
+    if one.get("lines") is not None:
+        each = f", {_figure(one['ms_per_line'])} ms each" if one["ms_per_line"] else ""
+        note += (
+            f" {one['lines']:.4g} lines a frame{each}. No bare invoke: lines come one at a time, each as wide as it is."
+        )
     if "latency" in one["stages"]:
         note += " Latency is from the exposure of the frame to its text."
     if one["overhead"]:
@@ -173,6 +178,10 @@ def _figure(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 1 else f"{value:.4g}"
+
+
+def _accuracy(accuracy: dict[str, Any]) -> str:
+    return f"CER {accuracy['cer']:.2%}" if "cer" in accuracy else f"{accuracy['accuracy']:.2%}"
 
 
 def _flags(flags: Sequence[str] | None) -> str:
