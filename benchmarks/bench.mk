@@ -3,7 +3,7 @@
 RESULTS := build/bench
 PEERS := .venv-peers
 
-.PHONY: bench bench-peers bench-scaling bench-instructions bench-instructions-check bench-docs
+.PHONY: bench bench-lines bench-peers bench-scaling bench-instructions bench-instructions-check bench-docs
 
 bench: $(VENV)/reads
 	$(BIN)/edge-hwr bench
@@ -22,6 +22,15 @@ build/digits-float32.tflite: $(PEERS)/ready $(wildcard runs/digits/best.json)
 
 bench-peers: build/digits-float32.tflite
 	$(PEERS)/bin/python benchmarks/peers.py --json $(RESULTS)/peers.json
+
+# Whole lines and pages beside RapidOCR and Tesseract (apt install tesseract-ocr tesseract-ocr-fra; left out if missing).
+LINE_MODELS ?= lines lines-nano
+
+bench-lines: $(PEERS)/ready
+	@mkdir -p $(RESULTS)
+	$(PEERS)/bin/edge-hwr rasterise $(DATA)/unipen/lines_strokes.npz $(RESULTS)/unipen-lines.zip
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PEERS)/bin/python benchmarks/line_peers.py $(DATA) \
+	    --unipen $(RESULTS)/unipen-lines.zip $(LINE_MODELS:%=--model %)
 
 bench-scaling: $(VENV)/reads
 	$(BIN)/python benchmarks/scaling.py --json $(RESULTS)/scaling.json --charts docs
