@@ -76,7 +76,8 @@ def check(file: Path) -> None:
 def _summary(tally: Tally) -> str:
     rate = tally.frames / tally.seconds if tally.seconds else 0.0
     unchanged = tally.frames - tally.read
+    lines = f", {tally.lines_remembered} of their {tally.lines} lines remembered" if tally.lines_remembered else ""
     return (
-        f"{tally.read} frames read in {tally.seconds:.1f} s ({rate:.1f} a second), {unchanged} unchanged, "
+        f"{tally.read} frames read in {tally.seconds:.1f} s ({rate:.1f} a second){lines}, {unchanged} unchanged, "
         f"{tally.dropped} dropped; the oldest result was {1e3 * tally.oldest_s:.0f} ms old"
     )

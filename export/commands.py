@@ -16,14 +16,14 @@ from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.preprocess import GlyphPreprocessing
 
 from .data import find_sources
-from .exporting import ExportOptions, Method, export_run
+from .exporting import ExportOptions, export_run
 from .line_data import find_line_sources
 from .line_exporting import LineExportOptions, export_line_run
 from .line_pool import LinePool, draw_line_pool
 from .line_recipe import LineRecipe, LineTrainingRecipe
 from .line_run import open_line_run, start_line_run
 from .pool import Pool, draw_pool
-from .quantize import PRECISIONS, Precision
+from .quantize import PRECISIONS, Method, Precision
 from .recipe import Recipe, TrainingRecipe, load_recipe
 from .run_folder import open_run, read_record, start_run
 from .silence import silenced
@@ -154,13 +154,10 @@ def export(
         raise UsageError(f"--out {out}: a bundle is called NAME.tflite")
     console = Console(highlight=False)
     if isinstance(read_record(run)[1], LineRecipe):
-        if method == "qat":
-            raise UsageError("--method qat: there is no fine-tuning of line models for int8 yet; use auto or ptq")
         lines = open_line_run(run)
         allowed = lines.recipe.export.max_drop if max_drop is None else max_drop
-        bundle = export_line_run(
-            lines, out, LineExportOptions(precision=precision, max_drop=allowed, tests=tests), console
-        )
+        line_options = LineExportOptions(precision=precision, method=method, max_drop=allowed, tests=tests)
+        bundle = export_line_run(lines, out, line_options, console)
     else:
         glyphs = open_run(run)
         allowed = glyphs.recipe.export.max_drop if max_drop is None else max_drop

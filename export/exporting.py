@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -20,15 +20,12 @@ from edge_hwr.preprocess import preprocessing_digest
 from edge_hwr.runtime import TfliteModel
 
 from .pool import Pool
-from .quantize import PRECISIONS, Glyphs, Precision, choose_calibration, convert, load_keras
+from .quantize import PRECISIONS, Glyphs, Method, Precision, choose_calibration, convert, load_keras
 from .run_folder import RunFolder
 from .sensitivity import TensorNoise, find_noise, plot_noise
 from .silence import silenced
 from .strip import strip
 from .verify import Measurement, choose_golden, fit_confidence, measure
-
-Method = Literal["auto", "ptq", "qat"]
-"""How to come to int8: post-training quantization, quantization-aware fine-tuning, or the first that is good enough."""
 
 _NOISIEST = 5
 """Tensors that are shown; the run folder has them all."""

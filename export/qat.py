@@ -52,9 +52,7 @@ def finetune(model: keras.Model, recipe: Recipe, pool: Pool, calibration: Glyphs
         loss = float(rounding.train_on_batch(glyphs, said))
         if not math.isfinite(loss):
             raise TrainingError(f"quantization-aware fine-tuning: the loss is {loss}; export with --method ptq")
-    for layer in rounding.layers:
-        if isinstance(layer, _Rounded):
-            folded.get_layer(layer.name).set_weights(layer.inner.get_weights())
+    take_weights(folded, rounding)
     return folded
 
 
@@ -99,6 +97,13 @@ def with_rounding(folded: keras.Model, calibration: Glyphs) -> keras.Model:
         if isinstance(layer, _Rounded):
             layer.inner.set_weights(folded.get_layer(layer.name).get_weights())
     return rounding
+
+
+def take_weights(folded: keras.Model, rounding: keras.Model) -> None:
+    """Give a folded network the weights that its rounding twin has learned."""
+    for layer in rounding.layers:
+        if isinstance(layer, _Rounded):
+            folded.get_layer(layer.name).set_weights(layer.inner.get_weights())
 
 
 class _Rounded(layers.Layer):  # type: ignore[misc]  # Keras has no types

@@ -25,6 +25,10 @@ Precision = Literal["float32", "float16", "dynamic", "int8"]
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+Method = Literal["auto", "ptq", "qat"]
+"""How a model becomes int8: by calibration (post-training quantization), by quantization-aware fine-tuning, or by the
+first of them that loses little enough."""
+
 Glyphs = npt.NDArray[np.uint8]
 
 

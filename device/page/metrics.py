@@ -35,6 +35,12 @@ class Metrics:
             ("frames", "Frames taken from the source.", tally.frames),
             ("frames_read", "Frames read by the model; the others had not changed.", tally.read),
             ("frames_dropped", "Frames that came while the reader was busy.", tally.dropped),
+            ("lines", "Lines of writing in the frames that were read.", tally.lines),
+            (
+                "lines_remembered",
+                "Lines that looked as in the frame before, and were not read again.",
+                tally.lines_remembered,
+            ),
             ("texts", "Texts given to the sinks.", tally.settled),
             ("retries", "Times that the source was opened again.", tally.retries),
         ):

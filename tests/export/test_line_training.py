@@ -159,6 +159,17 @@ def test_an_export_measures_every_precision(trained: Path, tmp_path: Path):
     assert report["precisions"]["int8"]["bytes"] < report["precisions"]["float32"]["bytes"]
 
 
+def test_fine_tuning_keeps_what_int8_would_lose(trained: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("edge_hwr.export.line_qat._STEPS", 30)
+    out = tmp_path / "tuned.tflite"
+    export.main([str(trained), "-o", str(out), "--method", "qat", "--max-drop", "9"], standalone_mode=False)
+    metrics = open_bundle(out).metadata.metrics
+    assert metrics["method"] == "qat"
+    tuned, calibrated = metrics["precisions"]["int8 qat"], metrics["precisions"]["int8"]
+    assert tuned["bytes"] < 1.1 * calibrated["bytes"]
+    assert tuned["drop_points"] <= calibrated["drop_points"] + 3
+
+
 def test_a_model_that_loses_too_much_is_not_written(trained: Path, tmp_path: Path, monkeypatch):
     out = tmp_path / "tiny.tflite"
     options = LineExportOptions(precision="int8", max_drop=-200.0)
