@@ -24,6 +24,7 @@ from .line_pool import LinePool
 from .line_run import LineRun
 from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
 from .quantize import PRECISIONS, Method, Precision, convert, load_keras, stratify
+from .score_floor import with_floor
 from .silence import silenced
 from .strip import strip
 
@@ -126,7 +127,7 @@ def _convert_all(
         candidates.append(LineCandidate(name, precision, flatbuffer, measured, drop))
         return candidates[-1]
 
-    model = load_keras(run.best_model)
+    model = with_floor(load_keras(run.best_model), calibration)
     by_precision = {precision: add(precision, precision, model) for precision in _precisions(run)}
     chosen = by_precision[options.precision]
     cheap_is_enough = options.method == "ptq" or (options.method == "auto" and chosen.drop <= options.max_drop)

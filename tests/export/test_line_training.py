@@ -19,13 +19,16 @@ from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.line_batches import plan_batches, prepare_lines
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
+from edge_hwr.export.line_network import predict_lines
 from edge_hwr.export.line_pool import LinePool, steps_needed
 from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineRecipe
 from edge_hwr.export.line_run import open_line_run
 from edge_hwr.export.line_text import as_written, untokenised
 from edge_hwr.export.pacing import learning_rate_at, update_average
+from edge_hwr.export.quantize import load_keras
 from edge_hwr.export.recipe import load_recipe
 from edge_hwr.export.run_folder import open_run
+from edge_hwr.export.score_floor import DEPTH, with_floor
 from edge_hwr.line_runtime import LineModel
 
 
@@ -157,6 +160,19 @@ def test_an_export_measures_every_precision(trained: Path, tmp_path: Path):
     assert 0.3 < metadata.temperature < 5
     report = json.loads((trained / "export-tiny.json").read_text("utf-8"))
     assert report["precisions"]["int8"]["bytes"] < report["precisions"]["float32"]["bytes"]
+
+
+def test_scores_are_counted_from_a_floor_below_every_best_one(trained: Path, pool: LinePool):
+    model = load_keras(open_line_run(trained).best_model)
+    lines = choose_calibration_lines(pool, 8, 1)
+    floored = with_floor(model, lines)
+    for line in lines:
+        before, after = (predict_lines(network, line[np.newaxis, ..., np.newaxis]) for network in (model, floored))
+        assert after.min() >= 0
+        assert after.max(axis=2).min() > 0.9 * DEPTH
+        above = after > 0
+        shift = (before - after)[above]
+        assert np.ptp(shift) < 1e-3  # only differences count, and they are the same
 
 
 def test_fine_tuning_keeps_what_int8_would_lose(trained: Path, tmp_path: Path, monkeypatch):
