@@ -31,6 +31,7 @@ from .strip import strip
 Line = npt.NDArray[np.uint8]
 
 _GOLDEN = 2
+_GOLDEN_TRIES = 100
 _GOLDEN_WIDTH = 384
 """Columns of a golden line: the scores of whole lines would be a tenth of the file."""
 
@@ -85,7 +86,7 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
         )
     metadata = _describe(run, out.stem, chosen, candidates, pool)
     model, labels = LineModel(chosen.flatbuffer), tuple(run.recipe.charset)
-    golden = _choose_golden(pool)
+    golden = _choose_golden(pool, model)
     outputs = np.stack([model.invoke(line[np.newaxis]) for line in golden])
     for candidate in {candidate.precision: candidate for candidate in (candidates[0], chosen)}.values():
         for path, dataset in zip(options.tests, datasets, strict=True):
@@ -143,12 +144,24 @@ def _convert_all(
     return candidates, chosen
 
 
-def _choose_golden(pool: LinePool) -> npt.NDArray[np.uint8]:
-    """Golden inputs uint8 (K, height, width, 1): the beginnings of validation lines."""
+def _choose_golden(pool: LinePool, model: LineModel) -> npt.NDArray[np.uint8]:
+    """Golden inputs uint8 (K, height, width, 1): the beginnings of validation lines.
+
+    Of some tries those are taken whose every step is decided by the most: scores differ by a step or two between
+    runtimes and processors, and what they decide must not.
+    """
     rows = np.flatnonzero(pool.validation)
-    chosen = rows[stratify(pool.group[rows].astype(np.int64)[:, np.newaxis], _GOLDEN)]
-    lines = [_padded(pool.line(row)[:, :_GOLDEN_WIDTH], _GOLDEN_WIDTH) for row in chosen.tolist()]
-    return np.stack(lines)[..., np.newaxis]
+    tries = rows[stratify(pool.group[rows].astype(np.int64)[:, np.newaxis], _GOLDEN_TRIES)]
+    wide = [row for row in tries.tolist() if pool.widths[row] >= _GOLDEN_WIDTH] or tries.tolist()
+    lines = [_padded(pool.line(row)[:, :_GOLDEN_WIDTH], _GOLDEN_WIDTH)[..., np.newaxis] for row in wide]
+    surest = sorted(lines, key=lambda line: -_least_margin(model.invoke(line[np.newaxis])))
+    return np.stack(surest[:_GOLDEN])
+
+
+def _least_margin(scores: npt.NDArray[Any]) -> float:
+    """By how much the best score of a step (steps, classes) is above the second, where that is least."""
+    second, best = np.sort(scores.astype(np.float32), axis=1)[:, -2:].T
+    return float((best - second).min())
 
 
 def _padded(line: Line, step: int) -> Line:

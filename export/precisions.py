@@ -22,8 +22,8 @@ _HEAD = """\
 Each network that ships, in every precision that `edge-hwr export` makes of it. Written by `make precision-docs` out of
 the bundles' own metadata, where the export has put what it measured: the bytes of the model alone, the mean accuracy
 over the groups of validation glyphs (many of them drawn as a camera sees them, harder than the test sets of the model
-cards), the points of it that are lost against float32, and the median time of one glyph on one thread of the machine
-that exported it. The one in bold ships.
+cards; for lines the mean character error rate, CER), the points of it that are lost against float32, and the median
+time of one glyph or line in the network, on one thread of the machine that exported it. The one in bold ships.
 """
 
 
@@ -50,12 +50,13 @@ def _section(bundle: Bundle) -> Iterator[str]:
     ships = (
         "int8 qat" if (metadata.precision, metadata.metrics.get("method")) == ("int8", "qat") else metadata.precision
     )
-    yield "| precision | bytes | accuracy | drop (points) | ms a glyph |"
+    measured = "cer" if metadata.task == "line" else "accuracy"
+    yield f"| precision | bytes | {'CER' if measured == 'cer' else measured} | drop (points) | ms a {metadata.task} |"
     yield "|---|---:|---:|---:|---:|"
     for name, figures in precisions.items():
         shown = f"**{name}**" if name == ships else name
         yield (
-            f"| {shown} | {figures['bytes']:,} | {figures['accuracy']:.2%} | {figures['drop_points'] + 0.0:.3f} | "
+            f"| {shown} | {figures['bytes']:,} | {figures[measured]:.2%} | {figures['drop_points'] + 0.0:.3f} | "
             f"{figures['ms']:.3f} |"
         )
     yield ""

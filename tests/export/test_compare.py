@@ -17,6 +17,7 @@ from edge_hwr.errors import BundleError, DatasetError, EdgeHwrError, RecipeError
 from edge_hwr.export.data import find_sources
 from edge_hwr.export.precisions import main as write_precisions
 from edge_hwr.export.recipe import load_recipe
+from edge_hwr.line_preprocess import LinePreprocessing, line_preprocessing_digest
 from edge_hwr.picture import read_picture, write_picture
 
 pytest.importorskip("sklearn", reason="classical models come with the extra `export`")
@@ -124,10 +125,23 @@ def test_precisions_are_listed_from_the_bundles(
     ):
         metadata = describe(name=name, metrics=metrics)
         write_bundle(tmp_path / f"{name}.tflite", drawn_bundle.flatbuffer, DIGITS, metadata, *drawn_bundle.golden())
+    lines = LinePreprocessing()
+    of_lines = describe(
+        name="written",
+        task="line",
+        height=lines.height,
+        width=None,
+        preprocessing=lines.to_json(),
+        preprocessing_digest=line_preprocessing_digest(lines),
+        metrics={"precisions": {"int8": figures | {"cer": 0.25}}},
+    )
+    write_bundle(tmp_path / "written.tflite", drawn_bundle.flatbuffer, DIGITS, of_lines, *drawn_bundle.golden())
     write_precisions.main([str(tmp_path / "precisions.md")], standalone_mode=False)
-    _, calibrated, tuned, unknown = (tmp_path / "precisions.md").read_text("utf-8").split("\n## ")
+    _, calibrated, tuned, unknown, written = (tmp_path / "precisions.md").read_text("utf-8").split("\n## ")
     assert "| float32 | 12,345 | 98.00% | 0.125 | 0.036 |" in calibrated
     assert "| **int8** | 12,345 |" in calibrated
     assert "| int8 |" in tuned
     assert "| **int8 qat** |" in tuned
     assert "no table of precisions" in unknown
+    assert "| CER |" in written
+    assert "| 25.00% |" in written
