@@ -25,6 +25,10 @@ _DOUBTFUL = 0.8
 _SENSELESS = 0.45
 """A page of less confidence may lie on its side: lines are looked for along that as well."""
 
+_NO_WRITING = 0.2
+"""A line of less confidence is no writing but the grain of a table, a picture, folds. No validation line on clean paper
+has so little; those that have, under a camera, are read wrongly in three characters of four."""
+
 _CLEARLY, _LEAST = 1.25, 0.3
 """A page is turned for so many times the confidence, and for at least so much: noise makes no sense either way.
 
@@ -69,6 +73,8 @@ class LineReader:
     ) -> None:
         self._crops = CropReader(bundle, threads=threads, lexicon=lexicon)
         self._threshold = bundle.metadata.reject_below
+        # Held to a list of words, a line that is none of them has the confidence of the nearest.
+        self._least = 0.0 if lexicon is not None and lexicon.words else _NO_WRITING
         self._memory = LineMemory() if remember else None
         self._turned = 0
         self._seconds: dict[str, float] = {}
@@ -86,7 +92,7 @@ class LineReader:
             self._turned = attempt.turned
         lines, remembered = [], 0
         for (place, crop), known in zip(attempt.found, attempt.known, strict=True):
-            if crop.decoded.text.strip():
+            if crop.decoded.text.strip() and crop.decoded.confidence >= self._least:
                 lines.append(self._line(crop, _turned_back(place, attempt.turned, grey.shape)))
                 remembered += known
         return ReadPage(tuple(lines), dict(self._seconds), attempt.turned, remembered)
