@@ -23,6 +23,7 @@ help:
 
 demo: $(VENV)/reads
 	$(BIN)/edge-hwr read $(SAMPLES) --annotate demo-output
+	$(BIN)/edge-hwr read samples/letter.jpg --model lines --lexicon en --annotate demo-output
 	$(BIN)/edge-hwr run --source samples/digits.avi
 	@echo
 	@echo "Look at the pictures with what was read on them: $(CURDIR)/demo-output"
