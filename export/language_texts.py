@@ -79,9 +79,8 @@ def french_texts(packages: dict[str, Path], banq_train: Path) -> list[Text]:
     """Lines copied from the Wikipedia, words by frequency, and manuals."""
     handbook = packages["debian-handbook"]
     english = set(handbook_paragraphs(handbook, "en-US"))
-    manuals = [
-        text for text in handbook_paragraphs(handbook, "fr-FR") if text not in english
-    ]  # what nobody has translated yet
+    # Without what nobody has translated yet.
+    manuals = [text for text in handbook_paragraphs(handbook, "fr-FR") if text not in english]
     manuals += _gnome_help(packages["gnome-user-docs"], "fr")
     lines = dict.fromkeys(open_dataset(banq_train).texts)  # one sentence stands on every sheet
     return [_text("lines", lines), _text("words", _words(packages["wordfreq"], "fr")), _text("manuals", manuals)]
