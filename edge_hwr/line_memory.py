@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_hwr.crop_reader import ReadCrop
-from edge_hwr.ink import Grey, find_ink
+from edge_hwr.ink import Grey
 from edge_hwr.line_look import LineLook, look_at
-from edge_hwr.page_layout import TextLine, reduction_of
+from edge_hwr.page_layout import TextLine
 from edge_hwr.reading import Box
-from edge_hwr.upright import flatten
 
 _READINGS = 3
 """A line is read in so many frames before one is taken for it: the first that shows a page is often blurred."""
@@ -26,8 +25,8 @@ _AROUND = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Remembered:
-    """A line: `box` where it was last seen, how `window` looked when it was read, of
-    how many `rows` it was, and the surest of its readings."""
+    """A line: `box` where it was last seen, how `window` looked when it was read, of how many `rows` it was, and the
+    surest of its readings."""
 
     box: Box
     window: Box
@@ -50,11 +49,10 @@ class LineMemory:
         self._before: list[_Remembered] = []
         self._now: list[_Remembered] = []
 
-    def begin_frame(self, grey: Grey) -> None:
-        """From now on lines are those of this frame, uint8 (H, W)."""
-        self._before, self._now = self._now if grey.shape == self._flat.shape else [], []
-        reduction = reduction_of(grey)
-        self._flat = flatten(grey, find_ink(grey, reduction).paper, reduction)
+    def begin_frame(self, flat: Grey) -> None:
+        """From now on lines are those of this frame, uint8 (H, W), its paper made even."""
+        self._before, self._now = self._now if flat.shape == self._flat.shape else [], []
+        self._flat = flat
 
     def read(self, line: TextLine, read: Callable[[Grey], ReadCrop]) -> tuple[ReadCrop, bool]:
         """What a line of the frame says, and whether that was remembered; else its crop is read by `read`."""

@@ -15,7 +15,7 @@ from edge_hwr.crop_reader import CropReader, ReadCrop
 from edge_hwr.ink import Grey
 from edge_hwr.language_model import LanguageModel
 from edge_hwr.line_memory import LineMemory
-from edge_hwr.page_layout import TextLine, find_lines
+from edge_hwr.page_layout import PageLayout, TextLine, find_lines
 from edge_hwr.quarter_turns import turn, turn_box_back, turn_points_back
 from edge_hwr.reading import REJECTED, Box, Glyph, Line
 
@@ -97,19 +97,14 @@ class LineReader:
                 remembered += known
         return ReadPage(tuple(lines), dict(self._seconds), attempt.turned, remembered)
 
-    def read_crop(self, grey: Grey) -> ReadCrop:
-        """The text of one line, uint8 (H, W), dark ink on lighter paper; empty where no writing is found."""
-        return self._crops.read(grey)
-
     def _attempt(self, grey: Grey, degrees: int) -> _Attempt:
-        picture = turn(grey, degrees)
-        places = self._find(picture)
+        layout = self._find(turn(grey, degrees))
         if self._memory is None:
-            read = [(self._read(place.crop), False) for place in places]
+            read = [(self._read(place.crop), False) for place in layout.lines]
         else:
-            self._memory.begin_frame(picture)
-            read = [self._memory.read(place, self._read) for place in places]
-        found = tuple((place, crop) for place, (crop, _) in zip(places, read, strict=True))
+            self._memory.begin_frame(layout.flat)
+            read = [self._memory.read(place, self._read) for place in layout.lines]
+        found = tuple((place, crop) for place, (crop, _) in zip(layout.lines, read, strict=True))
         return _Attempt(degrees, found, tuple(known for _, known in read))
 
     def _clearest_turn(self, grey: Grey, attempt: _Attempt) -> int:
@@ -122,7 +117,7 @@ class LineReader:
         confidence = _confidence(crop for place, crop in attempt.found if place in places)
         others = [(self._sampled(places, upside_down=True), 180)]
         if confidence < _SENSELESS:
-            places = _longest(self._find(turn(grey, (attempt.turned + 90) % 360)))
+            places = _longest(self._find(turn(grey, (attempt.turned + 90) % 360)).lines)
             others.append((self._sampled(places, upside_down=False), 90))
             others.append((self._sampled(places, upside_down=True), 270))
         best, further = max(others)
@@ -132,11 +127,11 @@ class LineReader:
         crops = (place.crop[::-1, ::-1] if upside_down else place.crop for place in places)
         return _confidence([self._read(np.ascontiguousarray(crop)) for crop in crops])
 
-    def _find(self, grey: Grey) -> tuple[TextLine, ...]:
+    def _find(self, grey: Grey) -> PageLayout:
         started = time.monotonic()
-        places = find_lines(grey).lines
+        layout = find_lines(grey)
         self._seconds["layout"] += time.monotonic() - started
-        return places
+        return layout
 
     def _read(self, crop: Grey) -> ReadCrop:
         read = self._crops.read(crop)

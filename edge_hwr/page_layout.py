@@ -59,10 +59,14 @@ class TextLine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageLayout:
-    """The lines of a page in reading order; the corners of the sheet, where one stands out from what it lies on."""
+    """The lines of a page in reading order; the corners of the sheet, where one stands out from what it lies on.
+
+    `flat` is the whole picture, uint8 (H, W), its paper an even 245; as it came where there are no lines.
+    """
 
     lines: tuple[TextLine, ...]
     sheet: Quad | None
+    flat: Grey
 
 
 def find_lines(grey: Grey) -> PageLayout:
@@ -72,7 +76,7 @@ def find_lines(grey: Grey) -> PageLayout:
     about 8 pixels high. A picture without writing has no lines.
     """
     sheet = find_sheet(grey)
-    reduction = reduction_of(grey)
+    reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     upright = lay_upright(grey, find_ink(grey, reduction), sheet)
     writing = _find_writing(upright.ink)
     if writing.height < _LEAST_HEIGHT and 1 < reduction <= _MOST_REDUCTION_FINER:
@@ -81,13 +85,7 @@ def find_lines(grey: Grey) -> PageLayout:
     places = _places(writing)
     flat = upright.flattened() if places else grey
     found = [TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright)) for place in places]
-    return PageLayout(tuple(_inked(found)), sheet)
-
-
-def reduction_of(grey: Grey) -> int:
-    """By how much a picture, uint8 (H, W), is reduced before lines are looked for."""
-    reduction = round(math.sqrt(grey.size / _WORKING_PIXELS))
-    return max(1, min(reduction, int(min(grey.shape))))
+    return PageLayout(tuple(_inked(found)), sheet, flat)
 
 
 def _inked(lines: list[TextLine]) -> list[TextLine]:

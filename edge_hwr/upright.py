@@ -38,20 +38,15 @@ class Upright:
 
     def flattened(self) -> Grey:
         """The whole picture with the paper's brightness evened out to `PAPER`."""
-        return flatten(self.picture, self.paper, self.scale)
-
-
-def flatten(grey: Grey, paper: Grey, reduction: int) -> Grey:
-    """A picture, uint8 (H, W), with the brightness of its paper, known by the block, evened out to `PAPER`."""
-    height, width = grey.shape
-    step = BLOCK * reduction
-    rows, columns = paper.shape
-    # The blocks may reach beyond the picture.
-    even = cv2.resize(paper, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
-    even = cv2.copyMakeBorder(
-        even, 0, max(height - rows * step, 0), 0, max(width - columns * step, 0), cv2.BORDER_REPLICATE
-    )
-    return np.asarray(cv2.divide(grey, even[:height, :width], scale=PAPER), np.uint8)
+        height, width = self.picture.shape
+        step = BLOCK * self.scale
+        rows, columns = self.paper.shape
+        # The blocks may reach beyond the picture.
+        even = cv2.resize(self.paper, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
+        even = cv2.copyMakeBorder(
+            even, 0, max(height - rows * step, 0), 0, max(width - columns * step, 0), cv2.BORDER_REPLICATE
+        )
+        return np.asarray(cv2.divide(self.picture, even[:height, :width], scale=PAPER), np.uint8)
 
 
 def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None) -> Upright:

@@ -20,7 +20,7 @@ from edge_hwr.preprocess import preprocessing_digest
 from edge_hwr.runtime import TfliteModel
 
 from .pool import Pool
-from .quantize import PRECISIONS, Glyphs, Method, Precision, choose_calibration, convert, load_keras
+from .quantize import PRECISIONS, Glyphs, Method, Precision, choose_calibration, choose_int8, convert, load_keras
 from .run_folder import RunFolder
 from .sensitivity import TensorNoise, find_noise, plot_noise
 from .silence import silenced
@@ -126,17 +126,18 @@ def _convert_all(
 
     model = load_keras(run.best_model)
     by_precision = {precision: add(precision, precision, model) for precision in PRECISIONS}
-    chosen = by_precision[options.precision]
-    cheap_is_enough = options.method == "ptq" or (options.method == "auto" and chosen.drop <= options.max_drop)
-    if options.precision == "int8" and not cheap_is_enough:
+
+    def fine_tune() -> Candidate:
         with silenced():
             from .qat import finetune
         status.update("fine-tuning for int8")
         tuned = finetune(model, run.recipe, pool, calibration)
         status.update("converting and measuring")
-        fine_tuned = add("int8 qat", "int8", tuned)
-        if options.method == "qat" or fine_tuned.drop < chosen.drop:
-            chosen = fine_tuned
+        return add("int8 qat", "int8", tuned)
+
+    chosen = by_precision[options.precision]
+    if options.precision == "int8":
+        chosen = choose_int8(chosen, options.method, options.max_drop, fine_tune)
     return candidates, chosen
 
 

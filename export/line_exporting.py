@@ -23,7 +23,7 @@ from edge_hwr.line_runtime import LineModel
 from .line_pool import LinePool
 from .line_run import LineRun
 from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
-from .quantize import PRECISIONS, Method, Precision, convert, load_keras, stratify
+from .quantize import PRECISIONS, Method, Precision, choose_int8, convert, load_keras, stratify
 from .score_floor import with_floor
 from .silence import silenced
 from .strip import strip
@@ -130,17 +130,18 @@ def _convert_all(
 
     model = with_floor(load_keras(run.best_model), calibration)
     by_precision = {precision: add(precision, precision, model) for precision in _precisions(run)}
-    chosen = by_precision[options.precision]
-    cheap_is_enough = options.method == "ptq" or (options.method == "auto" and chosen.drop <= options.max_drop)
-    if options.precision == "int8" and not cheap_is_enough:
+
+    def fine_tune() -> LineCandidate:
         with silenced():
             from .line_qat import finetune_lines
         status.update("fine-tuning for int8")
         tuned = finetune_lines(model, run.recipe, pool, calibration)
         status.update("converting and measuring")
-        fine_tuned = add("int8 qat", "int8", tuned)
-        if options.method == "qat" or fine_tuned.drop < chosen.drop:
-            chosen = fine_tuned
+        return add("int8 qat", "int8", tuned)
+
+    chosen = by_precision[options.precision]
+    if options.precision == "int8":
+        chosen = choose_int8(chosen, options.method, options.max_drop, fine_tune)
     return candidates, chosen
 
 

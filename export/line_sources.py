@@ -24,13 +24,10 @@ from edge_hwr.picture import decode_picture
 from .fonts import has_characters, set_text
 from .hands import Hand, write_line
 from .line_paper import photograph_line
-from .line_text import Passages, as_written, untokenised
+from .line_text import Passages, as_written, is_plain, untokenised
 from .paper import Picture
 from .sources import held_out, on_paper
 from .strokes import Coverage, Pen, StrokeSet, draw_strokes, load_strokes, roughen
-
-_LONGEST = 115
-"""Characters; the few longer recordings are whole paragraphs on one endless line."""
 
 Strokes = list[npt.NDArray[np.float32]]
 
@@ -112,7 +109,7 @@ class UnipenLines:
     def load(cls, path: Path, charset: str) -> UnipenLines:
         strokes, allowed = load_strokes(path), set(charset)
         texts = [untokenised(as_written(label)) for label in strokes.label.tolist()]
-        fits = np.array([0 < len(text) <= _LONGEST and set(text) <= allowed and _is_plain(text) for text in texts])
+        fits = np.array([set(text) <= allowed and is_plain(text) for text in texts])
         rows = np.flatnonzero(fits & ~strokes.test)
         return cls(strokes, rows, tuple(texts[row] for row in rows.tolist()), _writers_apart(strokes, rows))
 
@@ -201,12 +198,6 @@ def _read_rows(path: Path) -> list[tuple[dict[str, str], bytes]]:
 
 def _rows_of(table: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE))
-
-
-def _is_plain(text: str) -> bool:
-    """No single characters with blanks between them, of which nobody knows whether they were written so."""
-    words = text.split(" ")
-    return len(words) < 4 or sum(len(word) == 1 for word in words) * 2 < len(words)
 
 
 def _writers_apart(strokes: StrokeSet, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:

@@ -23,6 +23,7 @@ _TYPOGRAPHY = str.maketrans(
 
 _LANGUAGE_WEIGHT = {"fr": 4.0, "en": 4.0}
 _LONGEST = 75
+_LONGEST_RECORDED = 115
 
 
 def as_written(text: str) -> str:
@@ -34,6 +35,15 @@ def untokenised(text: str) -> str:
     """Undo the blanks that some transcripts have around punctuation."""
     text = re.sub(r" +([.,;:!?%)\]}])", r"\1", text)
     return re.sub(r"([(\[{]) +", r"\1", text)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a transcript is of one line beyond doubt: neither a paragraph on one endless line nor single characters
+    with blanks between them, of which nobody knows whether they were written so."""
+    words = text.split(" ")
+    return 0 < len(text) <= _LONGEST_RECORDED and (
+        len(words) < 4 or 2 * sum(len(word) == 1 for word in words) < len(words)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,26 @@ def convert(model: Any, precision: Precision, calibration: Iterable[Glyphs]) -> 
             converter.inference_output_type = tf.int8
         with silenced():
             return bytes(converter.convert())
+
+
+class Losing(Protocol):
+    """A candidate for export that loses `drop` points against float."""
+
+    @property
+    def drop(self) -> float: ...
+
+
+Candidate = TypeVar("Candidate", bound=Losing)
+
+
+def choose_int8(
+    calibrated: Candidate, method: Method, max_drop: float, fine_tune: Callable[[], Candidate]
+) -> Candidate:
+    """The candidate of a method; `fine_tune`, which takes minutes, is called only where it is asked for or needed."""
+    if method == "ptq" or (method == "auto" and calibrated.drop <= max_drop):
+        return calibrated
+    tuned = fine_tune()
+    return tuned if method == "qat" or tuned.drop < calibrated.drop else calibrated
 
 
 def choose_calibration(pool: Pool, count: int, seed: int) -> Glyphs:

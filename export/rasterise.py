@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edge_hwr.errors import DatasetError
 from edge_hwr.files import write_atomically
 
-from .line_text import as_written, untokenised
+from .line_text import as_written, is_plain, untokenised
 from .strokes import Pen, StrokeSet, draw_strokes
 
 CharacterSet = Literal["all", "digits", "upper", "lower", "symbols"]
@@ -36,8 +36,6 @@ _CHARACTERS: dict[CharacterSet, str] = {
     "symbols": string.punctuation,
 }
 
-_LONGEST = 115
-"""Characters of a line; the few longer recordings are whole paragraphs on one endless line."""
 _BEYOND_LATIN = "\u0180"
 
 _PEN = Pen(width=0.08, pressure=0.0)
@@ -55,7 +53,7 @@ def choose_drawings(strokes: StrokeSet, characters: CharacterSet, writers: Write
     the writer's or the transcript's, nobody knows), paragraphs, or another script than Latin.
     """
     if characters == "all" and _are_lines(strokes):
-        wanted = np.array([_is_plain(text) for text in _texts(strokes)])
+        wanted = np.array([_is_fair(text) for text in _texts(strokes)])
     else:
         wanted = np.isin(strokes.label, list(_CHARACTERS[characters]))
     if writers != "all":
@@ -114,8 +112,5 @@ def _texts(strokes: StrokeSet) -> list[str]:
     return [untokenised(as_written(label)) for label in labels] if _are_lines(strokes) else labels
 
 
-def _is_plain(text: str) -> bool:
-    words = text.split(" ")
-    apart = len(words) > 3 and 2 * sum(len(word) == 1 for word in words) >= len(words)
-    latin = all(character.isprintable() and character < _BEYOND_LATIN for character in text)
-    return 0 < len(text) <= _LONGEST and latin and not apart
+def _is_fair(text: str) -> bool:
+    return is_plain(text) and all(character.isprintable() and character < _BEYOND_LATIN for character in text)
