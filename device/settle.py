@@ -2,7 +2,7 @@
 
 Glyphs are followed from frame to frame by the overlap of their boxes. Each frame votes, with its confidence, for the
 character of a glyph and for whether it is there at all; old votes fade. So one misread frame, or a glyph that is lost
-for a moment, changes nothing.
+for a moment, changes nothing. Lines whose characters were read together are followed, and voted for, as a whole.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ _ALONG: dict[int, Callable[[Box], int]] = {
 
 @dataclass(slots=True)
 class _Track:
-    """One glyph over time: `line` is the line it belongs to, `gap` the share of its frames with a blank before it."""
+    """One glyph over time: `line` is the line it belongs to, `gap` the share of its frames with a blank before it.
+
+    Or a whole line: `whole` is what it was when it last said what is shown.
+    """
 
     box: Box
     line: int
@@ -66,17 +69,21 @@ class _Track:
     gap: float = 0.0
     blank: bool = False
     there: bool = False
+    whole: Line | None = None
 
-    def vote(self, text: str, confidence: float, blank: bool) -> None:
+    def vote(self, piece: _Piece) -> None:
+        blank = piece.blank
         self.presence += PRESENCE_FADING * (1 - self.presence)
         self.mass += FADING * (1 - self.mass)
         self.gap += FADING * (blank - self.gap) if self.votes else blank
         self.blank = self.gap > (_NO_BLANK if self.blank else _BLANK)
         self.votes = {label: votes * (1 - FADING) for label, votes in self.votes.items() if votes > 0.01}
-        self.votes[text] = self.votes.get(text, 0.0) + FADING * confidence
+        self.votes[piece.text] = self.votes.get(piece.text, 0.0) + FADING * piece.confidence
         best = max(self.votes, key=self.votes.__getitem__)
         if self.votes[best] > _TAKEOVER * self.votes.get(self.label, 0.0):
             self.label = best
+        if self.label == piece.text:
+            self.whole = piece.whole
         self.there = self.there or self.presence >= APPEARS
 
     def miss(self) -> None:
@@ -90,13 +97,14 @@ class _Track:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What votes: a glyph or, of a reader that tells no glyphs, a whole line."""
+    """What votes: a glyph or, where characters were read together or no glyphs are told, a `whole` line."""
 
     text: str
     confidence: float
     box: Box
     line: int
     blank: bool
+    whole: Line | None = None
 
 
 class Settler:
@@ -160,7 +168,7 @@ class Settler:
                 track = _Track(piece.box, 0)
                 self._tracks.append(track)
             track.box, track.line = piece.box, lines[piece.line]
-            track.vote(piece.text, piece.confidence, piece.blank)
+            track.vote(piece)
         self._tracks = [track for track in self._tracks if track.there or track.presence >= FORGOTTEN]
         kept = {track.line for track in self._tracks}
         self._order = {line: place for line, place in self._order.items() if line in kept}
@@ -193,8 +201,8 @@ class Settler:
 def _pieces(reading: Reading) -> list[_Piece]:
     pieces = []
     for number, line in enumerate(reading.lines):
-        if not line.glyphs:
-            pieces.append(_Piece(line.text, line.confidence, line.box, number, False))
+        if line.joined or not line.glyphs:
+            pieces.append(_Piece(line.text, line.confidence, line.box, number, False, line))
             continue
         at = 0
         for glyph in line.glyphs:
@@ -232,6 +240,9 @@ def _overlaps(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[NDArray[n
 
 
 def _line(tracks: list[_Track]) -> Line:
+    surest = max(tracks, key=lambda track: track.presence)
+    if surest.whole is not None:
+        return replace(surest.whole, confidence=surest.confidence)
     left, top = min(track.box.x for track in tracks), min(track.box.y for track in tracks)
     right = max(track.box.x + track.box.w for track in tracks)
     bottom = max(track.box.y + track.box.h for track in tracks)

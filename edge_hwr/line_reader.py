@@ -149,7 +149,7 @@ class LineReader:
             rejected = character.confidence < self._threshold
             glyphs.append(Glyph(character.text, character.confidence, box, rejected))
             text += REJECTED if rejected else character.text
-        return Line(text.strip(), crop.decoded.confidence, place.box, tuple(glyphs))
+        return Line(text.strip(), crop.decoded.confidence, place.box, tuple(glyphs), joined=True)
 
 
 def _confidence(crops: Iterable[ReadCrop]) -> float:

@@ -45,13 +45,15 @@ class Glyph:
 class Line:
     """One line of text, glyphs in reading order.
 
-    Its confidence is the mean of theirs; a line model's is that of the whole line, with what it may have left out.
+    Its confidence is the mean of theirs; a line model's is that of the whole line, with what it may have left out. Such
+    a line is `joined`: its glyphs were read together, and the next frame may part the same ink otherwise.
     """
 
     text: str
     confidence: float
     box: Box
     glyphs: tuple[Glyph, ...] = ()
+    joined: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {

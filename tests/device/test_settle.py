@@ -53,6 +53,19 @@ def test_an_empty_page_is_told_too() -> None:
     assert texts([reading()] * 20 + [reading(line("5"))] * 20 + [reading()] * 20) == ["", "5", ""]
 
 
+def test_joined_lines_are_settled_whole_however_their_characters_part_the_ink() -> None:
+    def parted(text: str, width: int) -> Line:
+        glyphs = tuple(Glyph(c, 0.9, Box(20 + width * at, 50, width, 40), False) for at, c in enumerate(text))
+        return Line(text, 0.9, Box(20, 50, 480, 40), glyphs, joined=True)
+
+    right, other = parted("at noon", 60), parted("at noooon", 47)
+    settler = Settler()
+    assert texts([reading(right), reading(right), reading(other)] * 20, settler) == ["at noon"]
+    assert settler.settled is not None
+    assert settler.settled.lines[0].glyphs == right.glyphs
+    assert texts([reading(other)] * 30, settler) == ["at noooon"]
+
+
 def test_votes_weigh_as_much_as_their_confidence() -> None:
     sure, unsure = reading(line("1", confidence=0.95)), reading(line("7", confidence=0.4))
     assert texts([sure, unsure] * 40) == ["1"]
