@@ -57,6 +57,7 @@ def models() -> dict[str, Any]:
                 "largest_difference": report.largest_difference,
                 "decisions_changed": report.decisions_changed,
                 "precision": bundle.metadata.precision,
+                "task": bundle.metadata.task,
             }
     return reports
 

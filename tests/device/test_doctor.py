@@ -121,7 +121,7 @@ def test_how_a_probe_can_end(
 
 MISSING = Answer(kind="ModuleNotFoundError", error="No module named 'x'")
 ALIEN = Answer(kind="ImportError", error="numpy.core.multiarray failed to import", another_abi=True)
-GOLDEN = {"samples": 16, "largest_difference": 1.0, "decisions_changed": 0, "precision": "int8"}
+GOLDEN = {"samples": 16, "largest_difference": 1.0, "decisions_changed": 0, "precision": "int8", "task": "glyph"}
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,20 @@ GOLDEN = {"samples": 16, "largest_difference": 1.0, "decisions_changed": 0, "pre
             "fine",
             "digits, letters: 32 golden samples read as at export, scores differ by 2 at most",
             "",
+        ),
+        (
+            check_models,
+            {"models": Answer({"digits": GOLDEN, "lines": GOLDEN | {"task": "line", "largest_difference": 11.0}})},
+            "fine",
+            "digits, lines: 32 golden samples read as at export, scores differ by 11 at most",
+            "",
+        ),
+        (
+            check_models,
+            {"models": Answer({"lines": GOLDEN | {"task": "line", "largest_difference": 40.0}})},
+            "warning",
+            "differ by 40 steps",
+            "ai-edge-litert",
         ),
     ],
 )
