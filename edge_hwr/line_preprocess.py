@@ -47,6 +47,11 @@ _COARSE_HEIGHT = 32
 _SUBPIXEL = 64
 """Rows are measured in these parts of a pixel."""
 
+_SHARES: Grey = (
+    (np.arange(256) * (255 * 256 // np.maximum(np.arange(256), 1))[:, np.newaxis] >> 8).clip(0, 255).astype(np.uint8)
+).ravel()
+"""Of a pixel that is darker than paper of brightness p by d: d / p, counted in 1/255, at 256 * p + d."""
+
 _STEEPEST = 12
 """Lines steeper than 1 : 12 are taken for level: such a slope is rather a word's own, or a stain's."""
 
@@ -146,13 +151,11 @@ def line_preprocessing_digest(parameters: LinePreprocessing) -> str:
 
 def _find_ink(grey: Grey, dead_zone: int) -> Grey | None:
     """Ink 255 on paper 0, whatever the light, without rules; None where there is none."""
-    paper = _paper(grey)
     # Relative to the paper: in the shade ink is darker by less.
-    shares = (255 * 256 // np.maximum(np.arange(256, dtype=np.uint32), 1)).astype(np.uint32)
-    below = np.asarray(cv2.subtract(paper, grey), np.uint8)
-    depth = np.minimum(below * shares[paper] >> 8, 255).astype(np.uint8)
+    paper = _paper(grey)
+    depth = _SHARES.take(paper.astype(np.uint16) << 8 | cv2.subtract(paper, grey))
     depth = _without_rules(depth)
-    counts = np.bincount(depth.ravel(), minlength=256)
+    counts = cv2.calcHist([depth], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     # As many of the darkest pixels as the barest line has, however much paper there is around.
     darkest = int(256 - np.searchsorted(counts[::-1].cumsum(), grey.shape[0] ** 2 // 32 + 1))
     if darkest < _LEAST_CONTRAST:
@@ -208,23 +211,24 @@ def _measure(ink: Grey, reach: int) -> _Zone:
     """Where the writing runs, from the moments of its ink, leaving out what stands far off: neighbouring lines."""
     height, width = ink.shape
     factor = max(height // _COARSE_HEIGHT, 1)
-    weights = reduce_by(ink, factor).astype(np.int64)
+    weights = reduce_by(ink, factor).astype(np.float64)
     rows, columns = weights.shape
     y = (np.arange(rows, dtype=np.int64) * 2 + 1) * (_SUBPIXEL // 2)
+    powers = np.stack([y**0, y, y**2]).astype(np.float64)
     x = np.arange(columns, dtype=np.int64) - columns // 2
     course = np.full(columns, rows * _SUBPIXEL // 2, np.int64)
     # At first the middle four fifths of the crop: lines are cut out with remains of others at the edges.
     spread = rows * _SUBPIXEL * 4 // 25
     rise, run = 0, 1
     for _ in range(5):
-        off = y[:, np.newaxis] - course
-        near = weights * (np.abs(off) * 2 <= spread * 5)
-        by_column = near.sum(axis=0)
+        off = y[:, np.newaxis].astype(np.int32) - course.astype(np.int32)
+        near = np.where(np.abs(off) <= spread * 5 // 2, weights, 0.0)
+        # Whole numbers far below 2 ** 53: exact in floating point, where a matrix product is the fastest sum.
+        by_column, heights, squares = (powers @ near).astype(np.int64)
         total = int(by_column.sum())
         if total == 0:
             spread = rows * _SUBPIXEL
             continue
-        heights = (near * y[:, np.newaxis]).sum(axis=0)
         mean = int(heights.sum()) // total
         centre = int((by_column * x).sum()) // total
         rise = int(((heights - by_column * mean) * (x - centre)).sum()) // _SUBPIXEL
@@ -233,8 +237,8 @@ def _measure(ink: Grey, reach: int) -> _Zone:
         if columns < 5 * rows or run == 0 or abs(rise) * _STEEPEST > run:
             rise, run = 0, 1
         course = mean + rise * _SUBPIXEL * (x - centre) // run
-        off = y[:, np.newaxis] - course
-        spread = max(isqrt(int((near * off * off).sum()) // total), _SUBPIXEL)
+        square = int((squares - 2 * course * heights + course * course * by_column).sum())
+        spread = max(isqrt(square // total), _SUBPIXEL)
     centre_row = int(course[columns // 2]) * factor
     half = max(spread * factor * reach // 16, height * _SUBPIXEL // 10, 4 * _SUBPIXEL)
     first = (centre_row - half + _SUBPIXEL // 2) // _SUBPIXEL

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_hwr.errors import ModelError
 from edge_hwr.runtime import Planned, check_input, plan, quantization
 
-WIDTHS = (256, 384, 512, 640, 768, 1024, 1280, 1536)
+WIDTHS = (256, 384, 512, 640, 768, 896, 1024, 1152, 1280, 1408, 1536)
 """Widths in pixels that interpreters are planned for; other lines are padded to the next, wider ones cut up."""
 
 _OVERLAP = 512
