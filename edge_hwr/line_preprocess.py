@@ -153,8 +153,8 @@ def _find_ink(grey: Grey, dead_zone: int) -> Grey | None:
     """Ink 255 on paper 0, whatever the light, without rules; None where there is none."""
     # Relative to the paper: in the shade ink is darker by less.
     paper = _paper(grey)
-    depth = _SHARES.take(paper.astype(np.uint16) << 8 | cv2.subtract(paper, grey))
-    depth = _without_rules(depth)
+    darker = np.asarray(cv2.subtract(paper, grey), np.uint8)
+    depth = _without_rules(np.asarray(_SHARES.take(paper.astype(np.uint16) << 8 | darker), np.uint8))
     counts = cv2.calcHist([depth], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     # As many of the darkest pixels as the barest line has, however much paper there is around.
     darkest = int(256 - np.searchsorted(counts[::-1].cumsum(), grey.shape[0] ** 2 // 32 + 1))

@@ -23,7 +23,7 @@ from edge_hwr.reading import Box
 from edge_hwr.ruling import find_ruling
 from edge_hwr.ruling_courses import find_continuations
 from edge_hwr.sheet import Quad, find_sheet
-from edge_hwr.upright import PAPER, lay_upright
+from edge_hwr.upright import PAPER, Upright, lay_upright
 
 _WORKING_PIXELS = 500_000
 """Lines are looked for on a picture of about so many pixels; their crops have the resolution of the picture."""
@@ -37,7 +37,10 @@ _LEAST_DENSITY = 0.4
 """A line with less ink for its length, as a share of what is usual on the page, is no writing."""
 
 _LEAST_DARKNESS = 0.4
-"""The same for how dark the darkest ink of a line is."""
+"""The same for how dark the darkest ink of a line is, and that of a component: folds and shadows are fainter."""
+
+_BROAD, _LEAST_DARKNESS_BROAD = 1.3, 0.6
+"""Strokes that are so much broader than is usual have to be so dark."""
 
 _RULE_LENGTH = 50
 """Straight runs of so many pixels of the reduced picture are ruling."""
@@ -78,10 +81,10 @@ def find_lines(grey: Grey) -> PageLayout:
     sheet = find_sheet(grey)
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     upright = lay_upright(grey, find_ink(grey, reduction), sheet)
-    writing = _find_writing(upright.ink)
+    writing = _find_writing(upright)
     if writing.height < _LEAST_HEIGHT and 1 < reduction <= _MOST_REDUCTION_FINER:
         upright = lay_upright(grey, find_ink(grey, reduction - 1), sheet)
-        writing = _find_writing(upright.ink)
+        writing = _find_writing(upright)
     places = _places(writing)
     flat = upright.flattened() if places else grey
     found = [TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright)) for place in places]
@@ -121,8 +124,9 @@ def _places(writing: _Writing) -> list[LinePlace]:
     return _measure(owner, courses, pitch, writing.height)
 
 
-def _find_writing(ink: Grey) -> _Writing:
-    """The components of an upright mask of ink; writing are no specks, no blots, no remains of ruling."""
+def _find_writing(upright: Upright) -> _Writing:
+    """The components of an upright mask of ink; writing are no specks, no blots, no folds, no remains of ruling."""
+    ink = upright.ink
     faint = find_faint_ruling(ink)
     ruling = faint | find_ruling(ink & ~faint, level=_RULE_LENGTH, upright=_RULE_LENGTH)
     mask = ink & ~(ruling | find_continuations(ink, ruling))
@@ -138,7 +142,30 @@ def _find_writing(ink: Grey) -> _Writing:
     usual = float(np.median(core[written])) if written.any() else 0.0
     # A pen that draws no thicker than the ruling cannot be told from it by that.
     hairline = (core < 0.5 * usual) & (usual > 0.35)
-    return _Writing(labels, components, written & ~blot & ~hairline, height)
+    written &= ~blot & ~hairline
+    if written.any():
+        # Twice the area over the outline.
+        width = 2 / np.maximum(1 - _share_left(mask, labels, components, 3), 0.05)
+        darkness = _darkness(upright.depth(), labels, area)
+        share = darkness / _usual(darkness[written], area[written])
+        broad = width > _BROAD * _usual(width[written], area[written])
+        written &= (share >= _LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
+    return _Writing(labels, components, written, height)
+
+
+def _darkness(depth: Grey, labels: NDArray[np.int32], area: NDArray[np.int32]) -> NDArray[np.float64]:
+    """How dark the darkest tenth of each component is, in steps of 8: strokes are paler at their edges."""
+    inked = labels > 0
+    counts = np.bincount(labels[inked] * 32 + (depth[inked] >> 3), minlength=32 * (len(area) + 1))
+    upto = counts.reshape(-1, 32)[1:].cumsum(axis=1)
+    return np.asarray(8.0 * (upto >= 0.9 * area[:, np.newaxis]).argmax(axis=1) + 4)
+
+
+def _usual(values: NDArray[np.float64], area: NDArray[np.int32]) -> float:
+    """The median of a figure of components, each weighing as much as it has ink."""
+    order = np.argsort(values, kind="stable")
+    weight = np.cumsum(area[order])
+    return float(values[order][np.searchsorted(weight, weight[-1] / 2)])
 
 
 def _share_left(mask: Grey, labels: NDArray[np.int32], components: NDArray[np.int32], side: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.ink import BLOCK, Grey, Ink
+from edge_hwr.ink import BLOCK, Grey, Ink, reduce_by
 from edge_hwr.sheet import Quad, flattening
 from edge_hwr.skew import find_skew
 
@@ -19,6 +19,10 @@ PAPER = 245
 
 _LEAST_SKEW = 0.35
 """Degrees; less is left to the courses of the lines."""
+
+
+_ALONG_RIM = 0.5
+"""What touches the rim of the sheet over so much of its length is no writing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,27 +42,27 @@ class Upright:
 
     def flattened(self) -> Grey:
         """The whole picture with the paper's brightness evened out to `PAPER`."""
-        height, width = self.picture.shape
-        step = BLOCK * self.scale
-        rows, columns = self.paper.shape
-        # The blocks may reach beyond the picture.
-        even = cv2.resize(self.paper, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
-        even = cv2.copyMakeBorder(
-            even, 0, max(height - rows * step, 0), 0, max(width - columns * step, 0), cv2.BORDER_REPLICATE
-        )
-        return np.asarray(cv2.divide(self.picture, even[:height, :width], scale=PAPER), np.uint8)
+        return _flatten(self.picture, self.paper, BLOCK * self.scale)
+
+    def depth(self) -> Grey:
+        """By how much each pixel of the mask is darker than bare paper, its brightness evened out; uint8 (h, w)."""
+        flat = _flatten(reduce_by(self.picture, self.scale), self.paper, BLOCK)
+        depth = PAPER - np.minimum(flat, PAPER)
+        if self.plain:
+            return depth
+        to_reduced = np.linalg.inv(_reduced(self.scale)) @ self.to_picture
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpPerspective(depth, to_reduced, self.ink.shape[::-1], flags=how), np.uint8)
 
 
 def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None) -> Upright:
     """Lay the page upright by the corners of its sheet, if it has any, and by the direction of its writing."""
-    scale = ink.reduction
-    centre = (scale - 1) / 2
-    reduced = np.array([[scale, 0, centre], [0, scale, centre], [0, 0, 1]], np.float64)
-    mask = ink.mask
+    scale, mask = ink.reduction, ink.mask
+    reduced = _reduced(scale)
     if sheet is None:
         to_picture, (height, width) = reduced, mask.shape
     else:
-        mask = _within(mask, np.asarray((sheet - centre) / scale, np.float32))
+        mask = _within(mask, np.asarray((sheet - (scale - 1) / 2) / scale, np.float32))
         flat, (wide, high) = flattening(sheet)
         to_picture = flat @ np.diag([scale, scale, 1.0])
         width, height = max(wide // scale, 1), max(high // scale, 1)
@@ -74,13 +78,45 @@ def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None) -> Upright:
     return Upright(grey, ink.paper, mask, to_picture, scale, not turned and sheet is None)
 
 
+def _flatten(picture: Grey, paper: Grey, step: int) -> Grey:
+    """A picture with its paper, whose brightness is known every `step` pixels, at `PAPER` everywhere."""
+    height, width = picture.shape
+    rows, columns = paper.shape
+    # The blocks may reach beyond the picture.
+    even = cv2.resize(paper, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
+    even = cv2.copyMakeBorder(
+        even, 0, max(height - rows * step, 0), 0, max(width - columns * step, 0), cv2.BORDER_REPLICATE
+    )
+    return np.asarray(cv2.divide(picture, even[:height, :width], scale=PAPER), np.uint8)
+
+
+def _reduced(scale: int) -> Matrix:
+    """From a picture reduced by a whole factor to the picture, between the centres of their pixels."""
+    centre = (scale - 1) / 2
+    return np.array([[scale, 0, centre], [0, scale, centre], [0, 0, 1]], np.float64)
+
+
 def _within(mask: Grey, quad: Quad) -> Grey:
-    """The mask inside of a quadrilateral, less a rim in which the edge of the sheet could pass for ink."""
+    """The mask inside of a quadrilateral, less a rim in which the edge of the sheet could pass for ink.
+
+    Sheets curl, and have round corners and dog-ears: what they lie on shows there, along the rim, as no letter runs.
+    """
+    region, heart = (_filled(mask.shape, quad, share) for share in (0.98, 0.9))
+    inside = np.asarray(mask & region, np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside & ~heart, connectivity=8)
+    rim = (inside & ~np.asarray(cv2.erode(region, np.ones((3, 3), np.uint8)), np.uint8)) > 0
+    along = np.bincount(labels[rim], minlength=count) >= _ALONG_RIM * stats[:, 2:4].max(axis=1)
+    along[0] = False
+    inside[along[labels]] = 0
+    return inside
+
+
+def _filled(shape: tuple[int, ...], quad: Quad, share: float) -> Grey:
+    """A mask of a quadrilateral shrunk to a share of its size."""
     middle = quad.mean(axis=0)
-    inner = middle + (quad - middle) * 0.98
-    region = np.zeros_like(mask)
-    cv2.fillConvexPoly(region, np.round(inner).astype(np.int32), (255,))
-    return mask & region
+    area = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(area, np.round(middle + (quad - middle) * share).astype(np.int32), (255,))
+    return area
 
 
 def _skew(mask: Grey, to_mask: Matrix) -> float:
