@@ -16,6 +16,8 @@ os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|fflag
 _MJPEG = cv2.VideoWriter.fourcc(*"MJPG")
 _I420 = cv2.VideoWriter.fourcc(*"I420")
 _RAW = -1
+_ERRORS_ALONE = 2
+"""Level of OpenCV's log."""
 _END_OF_JPEG = b"\xff\xd9"
 
 
@@ -40,8 +42,8 @@ class Decoder:
         if not self._jpeg and self._number(cv2.CAP_PROP_CODEC_PIXEL_FORMAT) == _I420:
             self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
             # Asked for planes as they are, OpenCV warns at each frame that it gives the first one: what is wanted here.
-            log = cv2.utils.logging
-            log.setLogLevel(min(log.getLogLevel(), log.LOG_LEVEL_ERROR))
+            log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has it all in one place
+            log.setLogLevel(min(log.getLogLevel(), _ERRORS_ALONE))
 
     @property
     def duration_s(self) -> float:
