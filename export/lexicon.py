@@ -116,7 +116,7 @@ def build(
     licence: str = "",
 ) -> tuple[bytes, LexiconMetadata]:
     """The file of a language model of at most `size` bytes, and what stands in it."""
-    trained = train([text.lines for text in texts], charset, order)
+    trained = train([text.lines for text in texts], charset, order, closed=bool(words))
     total = sum(len(level.keys) for level in trained)
     ngrams = min(total, int(size / _BYTES_PER_NGRAM))
     while True:

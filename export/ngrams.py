@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,18 @@ from edge_hwr.language_model import STEPS_PER_BIT, NgramLevel
 
 _HELD_OUT = 10
 """Of the first text, every so many lines choose how much each text is to be heard."""
+_MOST_HELD_OUT = 50_000
+"""About so many different n-grams of them."""
+_FACTORS = (4.0, 2.0, 2**0.5, 2**0.25)
+"""What weights are tried with."""
+_WORTH_A_STEP = 1e-4
+"""Bits for each character."""
+_NEXT_TO_NOTHING = 1e-9
 
 _Keys = NDArray[np.int64]
 _Floats = NDArray[np.float64]
+_Counts = list[tuple[_Keys, _Floats]]
+"""Sorted n-grams and how often they come, by length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +40,24 @@ class Ngrams:
     shares: _Floats
 
 
-def train(texts: Sequence[Sequence[str]], charset: str, order: int) -> list[Ngrams]:
+def train(texts: Sequence[Sequence[str]], charset: str, order: int, *, closed: bool = False) -> list[Ngrams]:
     """N-grams of 1..order characters of texts, which are lists of lines; the first is most like what will be read.
 
-    Each text has a model of its own, and they are mixed (F. Jelinek and R. Mercer, 1980) by weights that make a tenth
-    of the first text, held out for that, most probable: so a long text does not drown a short one that fits better.
+    The counts of the texts are added up, those of each by a weight of its own, and smoothed together (M. Bacchiani and
+    others, "MAP adaptation of stochastic grammars", 2006): so a long text does not drown a short one that fits better,
+    and is heard all the same where the short one has seen little. A tenth of the first text, held out for that, chooses
+    the weights and how much shorter contexts are heard; not so where `closed`: nothing but the texts will be read then.
     """
-    weights = _mixture(texts, charset, order) if len(texts) > 1 else np.ones(1)
-    keys, counts = _align([_count(text, charset, order) for text in texts])
-    models = [_smooth(keys, counted, len(charset)) for counted in counts]
-    characters = [counted[0].sum() for counted in counts]
-    mixed = []
-    for level in range(order):
-        probabilities = sum(weight * model[level] for weight, model in zip(weights, models, strict=True))
-        shares = sum(
-            weight * counted[level] / total for weight, counted, total in zip(weights, counts, characters, strict=True)
-        )
-        mixed.append(Ngrams(keys[level], np.asarray(probabilities), np.asarray(shares)))
-    return mixed
+    others = [_count(text, charset, order) for text in texts[1:]]
+    held_out = [] if closed else texts[0][::_HELD_OUT]
+    rest = [line for number, line in enumerate(texts[0]) if closed or number % _HELD_OUT]
+    weights, backings = _tune([_count(rest, charset, order), *others], _count(held_out, charset, order), len(charset))
+    keys, counts = _align([_count(texts[0], charset, order), *others])
+    merged = [weights @ np.stack(level) for level in zip(*counts, strict=True)]
+    different = [weights @ (np.stack(level) > 0) for level in zip(*counts, strict=True)]
+    probabilities = _smooth(keys, merged, different, backings, len(charset))
+    characters = merged[0].sum()
+    return [Ngrams(*level) for level in zip(keys, probabilities, [count / characters for count in merged], strict=True)]
 
 
 def prune(levels: Sequence[Ngrams], size: int) -> list[Ngrams]:
@@ -89,24 +98,72 @@ def quantise(levels: Sequence[Ngrams]) -> list[NgramLevel]:
     return stored
 
 
-def _mixture(texts: Sequence[Sequence[str]], charset: str, order: int) -> _Floats:
-    """The weight of each text, by expectation maximisation on the held-out lines of the first."""
-    held_out = texts[0][::_HELD_OUT]
-    rest = [line for number, line in enumerate(texts[0]) if number % _HELD_OUT]
-    keys, counts = _align([_count(text, charset, order) for text in (rest, *texts[1:], held_out)])
-    often = counts.pop()[-1]
-    likelihoods = np.stack([_smooth(keys, counted, len(charset))[-1][often > 0] for counted in counts])
-    often = often[often > 0]
-    weights = np.full(len(texts), 1 / len(texts))
-    if not len(often):  # a text too short to hold anything out
-        return weights
-    for _ in range(50):
-        responsibility = weights[:, np.newaxis] * likelihoods
-        weights = (responsibility / responsibility.sum(axis=0)) @ often / often.sum()
-    return weights
+def _tune(texts: Sequence[_Counts], held_out: _Counts, charset_size: int) -> tuple[_Floats, _Floats]:
+    """The weight of each text, 1 for the first, and for each length of n-grams how much the shorter context is heard.
+
+    They are changed one after the other, by ever smaller steps, as long as that makes what was held out more probable.
+    """
+    characters = np.array([max(1, counted[0][1].sum()) for counted in texts])
+    values = np.concatenate([characters[0] / characters, np.ones(len(held_out))])
+    longest, counts = held_out[-1]
+    every = 1 + len(longest) // _MOST_HELD_OUT
+    ngrams, often = longest[::every], counts[::every]
+    if not len(ngrams):  # a text too short to hold anything out
+        return values[: len(texts)], values[len(texts) :]
+    # (lengths, 3, texts, n-grams), for their last characters.
+    evidence = np.array(
+        [
+            np.stack([_look_up(counted[length - 1], ngrams & ((1 << (8 * length)) - 1)) for counted in texts], axis=1)
+            for length in range(1, len(held_out) + 1)
+        ]
+    )
+
+    def bits(values: _Floats) -> float:
+        probability = np.full(len(ngrams), 1 / charset_size)
+        weights, backings = values[: len(texts)], values[len(texts) :]
+        for backing, (count, total, different) in zip(backings, weights @ evidence, strict=True):
+            share = np.maximum(backing * different, _NEXT_TO_NOTHING)  # 0 where no text has the context
+            probability = (count + share * probability) / (total + share)
+        return float(-np.log2(probability) @ often / often.sum())
+
+    best = bits(values)
+    # The weight of the first is the measure of the others; before single characters there is no context.
+    open_to_change = [*range(1, len(texts)), *range(len(texts) + 1, len(values))]
+    for factor in _FACTORS:
+        changed = True
+        while changed:
+            changed = False
+            for index, step in product(open_to_change, (factor, 1 / factor)):
+                tried = values.copy()
+                tried[index] *= step
+                if (found := bits(tried)) < best - _WORTH_A_STEP:
+                    values, best, changed = tried, found, True
+    return values[: len(texts)], values[len(texts) :]
 
 
-def _count(lines: Iterable[str], charset: str, order: int) -> list[tuple[_Keys, _Floats]]:
+def _look_up(level: tuple[_Keys, _Floats], ngrams: _Keys) -> _Floats:
+    """How often a text has each of the n-grams, how often its context, and how many different characters behind that:
+    (3, N)."""
+    keys, counts = level
+    contexts, context = np.unique(keys >> 8, return_inverse=True)
+    return np.stack(
+        [
+            _find(keys, counts, ngrams),
+            _find(contexts, np.bincount(context, counts), ngrams >> 8),
+            _find(contexts, np.bincount(context), ngrams >> 8),
+        ]
+    )
+
+
+def _find(keys: _Keys, values: NDArray[np.float64 | np.int64], wanted: _Keys) -> _Floats:
+    """The value of each wanted key, 0 where it is not among the sorted ones."""
+    if not len(keys):
+        return np.zeros(len(wanted))
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, values[place], 0.0)
+
+
+def _count(lines: Iterable[str], charset: str, order: int) -> _Counts:
     """Sorted n-grams and their counts by length.
 
     A line starts and ends with a blank; no n-gram goes on into the next, nor over a character outside of the charset.
@@ -128,7 +185,7 @@ def _count(lines: Iterable[str], charset: str, order: int) -> list[tuple[_Keys, 
     return counted
 
 
-def _align(texts: Sequence[list[tuple[_Keys, _Floats]]]) -> tuple[list[_Keys], list[list[_Floats]]]:
+def _align(texts: Sequence[_Counts]) -> tuple[list[_Keys], list[list[_Floats]]]:
     """The n-grams of all texts by length, and for each text how often it has them: 0 where it has not."""
     keys = [np.unique(np.concatenate([unique for unique, _ in level])) for level in zip(*texts, strict=True)]
     counts = []
@@ -140,11 +197,17 @@ def _align(texts: Sequence[list[tuple[_Keys, _Floats]]]) -> tuple[list[_Keys], l
     return keys, counts
 
 
-def _smooth(keys: Sequence[_Keys], counts: Sequence[_Floats], charset_size: int) -> list[_Floats]:
-    """p(c | h) = (n(h c) + t(h) p(c | h')) / (n(h) + t(h)), with t(h) the number of different characters behind h
-    (I. Witten and T. Bell, "The zero-frequency problem", 1991)."""
+def _smooth(
+    keys: Sequence[_Keys],
+    counts: Sequence[_Floats],
+    different: Sequence[_Floats],
+    backings: _Floats,
+    charset_size: int,
+) -> list[_Floats]:
+    """p(c | h) = (n(h c) + b t(h) p(c | h')) / (n(h) + b t(h)), with t(h) the number of different characters behind h
+    (I. Witten and T. Bell, "The zero-frequency problem", 1991), which texts have by their weights, and b by length."""
     levels: list[_Floats] = []
-    for length, (level, count) in enumerate(zip(keys, counts, strict=True), start=1):
+    for length, (level, count, backing) in enumerate(zip(keys, counts, backings, strict=True), start=1):
         if length == 1:
             lower = np.full(len(level), 1 / charset_size)
             context = np.zeros(len(level), np.intp)
@@ -152,10 +215,8 @@ def _smooth(keys: Sequence[_Keys], counts: Sequence[_Floats], charset_size: int)
             lower = levels[-1][_shorter(keys[length - 2], level, length)]
             context = _context(keys[length - 2], level)
         total = np.bincount(context, count)[context]
-        different = np.bincount(context, count > 0)[context]
-        unheard = total == 0  # a context that another text has
-        probability = (count + different * lower) / np.where(unheard, 1, total + different)
-        levels.append(np.where(unheard, lower, probability))
+        share = backing * np.bincount(context, different[length - 1])[context]
+        levels.append((count + share * lower) / (total + share))
     return levels
 
 

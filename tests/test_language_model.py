@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from edge_hwr.bundle import Bundle
 from edge_hwr.cli import main
 from edge_hwr.errors import LanguageModelError
 from edge_hwr.export.lexicon import Text, build
+from edge_hwr.export.ngrams import train
 from edge_hwr.language_model import (
     LanguageModel,
     open_language_model,
@@ -69,6 +71,32 @@ def test_the_first_text_is_not_drowned_by_a_longer_one(tmp_path: Path) -> None:
     mixed, alone = model_of(tmp_path, LINES, other), model_of(tmp_path, other)
     assert mixed.log2_probability(LINES[0]) > alone.log2_probability(LINES[0]) + 40
     assert mixed.log2_probability(LINES[0]) > model_of(tmp_path, LINES).log2_probability(LINES[0]) - 15
+
+
+def test_another_text_is_heard_where_the_first_has_seen_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    words = ["".join(rng.choice(list("aehilmnrstu"), 7)) for _ in range(200)]
+    lines = tuple(" ".join(("le chat est sur", *rng.choice(words, 2))) for _ in range(60))
+    unseen = next(word for word in words if word not in " ".join(lines))
+    alone, mixed = model_of(tmp_path, lines), model_of(tmp_path, lines, tuple(words) * 20)
+    assert mixed.log2_probability(unseen) > alone.log2_probability(unseen) + 5
+
+
+def test_what_follows_a_new_context_is_guessed_from_shorter_ones(tmp_path: Path) -> None:
+    # Every line has a context of its own, so that only what is short comes again in those held out.
+    rng = np.random.default_rng(1)
+    lines = tuple("".join(rng.choice(list("abcdefgh"), 30)) for _ in range(100))
+    model = model_of(tmp_path, lines)
+    others = ["".join(rng.choice(list("abcdefgh"), 30)) for _ in range(20)]
+    assert -sum(map(model.log2_probability, others)) / 600 == pytest.approx(3, abs=0.1)
+
+
+def test_of_a_list_of_words_nothing_is_held_out() -> None:
+    words = ["".join(letters) for letters in product("abcdefgh", repeat=4)][::7]
+    levels, others = (train([words], " abcdefgh", 6, closed=closed) for closed in (True, False))
+    listed = np.isin(levels[-1].keys, others[-1].keys)
+    assert listed.all()
+    assert levels[-1].probabilities.mean() > others[-1].probabilities.mean()
 
 
 def test_a_smaller_file_keeps_what_matters_most(tmp_path: Path) -> None:
@@ -150,16 +178,19 @@ def test_missing_folder_and_alien_files_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "right", "wrong"),
+    ("name", "size", "right", "wrong"),
     [
-        ("en", "They thought of the weather", "Thcy thonqht of lhe wcather"),
-        ("fr", "l'hôpital où elle était née", "l'hôpitol ou elle étoit nëe"),
+        ("en", 400_000, "They thought of the weather", "Thcy thonqht of lhe wcather"),
+        ("fr", 600_000, "l'hôpital où elle était née", "l'hôpitol ou elle étoit nëe"),
+        ("fr", 600_000, "Guillaume Lefebvre, né à Montréal", "Guillavme Lefcbvre, nè à Montreaf"),
     ],
 )
-def test_a_shipped_model_is_small_credits_its_sources_and_knows_its_language(name: str, right: str, wrong: str) -> None:
+def test_a_shipped_model_is_small_credits_its_sources_and_knows_its_language(
+    name: str, size: int, right: str, wrong: str
+) -> None:
     model = open_language_model(name)
     path = Path(sys.modules[LanguageModel.__module__].__file__ or "").parent / "languages" / f"{name}.lexicon"
-    assert path.stat().st_size <= 400_000
+    assert path.stat().st_size <= size
     assert model.metadata.licence == "CC-BY-SA-4.0"
     assert any("wordfreq" in source for source in model.metadata.sources)
     assert model.log2_probability(right) > model.log2_probability(wrong) + 10
