@@ -183,12 +183,13 @@ def _plan(sources: Sequence[DrawnLines], seed: int) -> tuple[list[str], list[_Jo
             for validation in (False, True):
                 rows = np.flatnonzero(drawn.source.validation == validation)
                 if validation:
-                    order = np.random.default_rng((seed, number)).permutation(len(rows))
+                    # The same lines whatever the seed, so that trainings can be compared.
+                    order = np.random.default_rng(number).permutation(len(rows))
                     rows = rows[np.sort(order[:_VALIDATION])]
                 else:
                     rows = np.tile(rows, times)
                 for chunk, start in enumerate(range(0, len(rows), _CHUNK)):
-                    key = (seed, number, camera, validation, chunk)
+                    key = (0 if validation else seed, number, camera, validation, chunk)
                     part = rows[start : start + _CHUNK]
                     jobs.append(_Job(number, len(groups) - 1, part, camera, validation, tuple(map(int, key))))
     return groups, jobs

@@ -20,15 +20,17 @@ from edge_hwr.export.commands import export, train
 from edge_hwr.export.line_batches import plan_batches, prepare_lines
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
 from edge_hwr.export.line_network import predict_lines
-from edge_hwr.export.line_pool import LinePool, steps_needed
-from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineRecipe
+from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool, steps_needed
+from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineDataRecipe, LineRecipe
 from edge_hwr.export.line_run import open_line_run
+from edge_hwr.export.line_sources import ScannedLines
 from edge_hwr.export.line_text import as_written, untokenised
 from edge_hwr.export.pacing import learning_rate_at, update_average
 from edge_hwr.export.quantize import load_keras
 from edge_hwr.export.recipe import load_recipe
 from edge_hwr.export.run_folder import open_run
 from edge_hwr.export.score_floor import DEPTH, with_floor
+from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.line_runtime import LineModel
 
 
@@ -122,6 +124,16 @@ def test_writers_are_either_trained_on_or_validated_with(pool: LinePool):
     assert 0 < pool.validation.sum() < 0.5 * len(pool)
     assert pool.describe()["drawn"]["train"] == int((~pool.validation).sum())
     assert {pool.line(row).shape[0] for row in range(len(pool))} == {48}
+
+
+def test_trainings_with_other_seeds_are_validated_on_the_same_lines(trained: Path):
+    source = ScannedLines.load(trained.parent / "drawn", open_line_run(trained).recipe.charset)
+    drawn = [DrawnLines(source, LineDataRecipe("dataset", camera=1))]
+    pools = [draw_line_pool(drawn, LinePreprocessing(), seed=seed, workers=1) for seed in (1, 2)]
+    shown = [[pool.line(row).tobytes() for row in np.flatnonzero(pool.validation)] for pool in pools]
+    learned = [[pool.line(row).tobytes() for row in np.flatnonzero(~pool.validation)] for pool in pools]
+    assert shown[0] == shown[1]
+    assert learned[0] != learned[1]
 
 
 def test_batches_hold_every_line_once_and_about_the_same_number_of_columns(pool: LinePool):
