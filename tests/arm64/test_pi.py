@@ -8,10 +8,15 @@ from collections.abc import Callable
 import pytest
 from emulated import REPOSITORY, VENV, Userland, lines_for, peak_memory_mb
 
+from edge_hwr.metrics import character_error_rate
+
 INSTALLED_MB, RESIDENT_MB = 250, 150
 FRAMES = 10
 
 EDGE = f"{VENV}/bin/edge-hwr"
+
+SAMPLES = REPOSITORY / "samples"
+LETTER = SAMPLES / "letter.jpg"
 
 
 def test_what_is_installed(pi: Userland) -> None:
@@ -50,15 +55,23 @@ def test_models(pi: Userland, here: Callable[..., str]) -> None:
 
 
 def test_pictures_are_read_as_on_x86(pi: Userland, here: Callable[..., str]) -> None:
-    letter = REPOSITORY / "samples" / "letter.jpg"
-    pages = sorted(path.name for path in (REPOSITORY / "samples").glob("*.jpg") if path != letter)
-    for model, names in (("digits", pages), ("lines", [letter.name])):
-        arguments = ("read", "--json", "--model", model)
-        there = pi.run(f"{EDGE} {' '.join(arguments)} {' '.join(f'/root/samples/{name}' for name in names)}").stdout
-        expected = here(*arguments, *(str(REPOSITORY / "samples" / name) for name in names))
-        texts = [json.loads(line)["text"] for line in there.splitlines()]
-        assert texts == [json.loads(line)["text"] for line in expected.splitlines()]
-        assert len(texts) == len(names)
+    names = sorted(path.name for path in SAMPLES.glob("*.jpg") if path != LETTER)
+    arguments = ("read", "--json", "--model", "digits")
+    there = pi.run(f"{EDGE} {' '.join(arguments)} {' '.join(f'/root/samples/{name}' for name in names)}").stdout
+    expected = here(*arguments, *(str(SAMPLES / name) for name in names))
+    texts = [json.loads(line)["text"] for line in there.splitlines()]
+    assert texts == [json.loads(line)["text"] for line in expected.splitlines()]
+    assert len(texts) == len(names)
+
+
+def test_a_letter_is_read_about_as_on_x86(pi: Userland, here: Callable[..., str]) -> None:
+    arguments = ("read", "--json", "--model", "lines")
+    there = json.loads(pi.run(f"{EDGE} {' '.join(arguments)} /root/samples/{LETTER.name}").stdout)
+    expected = json.loads(here(*arguments, str(LETTER)))
+    # Lines are straightened in floating point, so a pixel here and there is darker by one, and a close call goes the
+    # other way.
+    assert character_error_rate([expected["text"]], [there["text"]]) <= 0.03
+    assert character_error_rate([LETTER.with_suffix(".txt").read_text("utf-8").strip()], [there["text"]]) <= 0.08
 
 
 def test_run_on_a_video(pi: Userland, here: Callable[..., str]) -> None:
@@ -66,7 +79,7 @@ def test_run_on_a_video(pi: Userland, here: Callable[..., str]) -> None:
     line = pi.line(f"exec {EDGE} {' '.join(arguments)} /root/samples/digits.avi")
     megabytes, done = peak_memory_mb(line, EDGE, 600)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == here(*arguments, str(REPOSITORY / "samples" / "digits.avi"))
+    assert done.stdout == here(*arguments, str(SAMPLES / "digits.avi"))
     print(f"\n{pi.name}: run has {megabytes:.0f} MB resident at most")
     assert 20 < megabytes <= RESIDENT_MB
 
