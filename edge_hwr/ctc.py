@@ -53,7 +53,9 @@ def decode_greedy(scores: NDArray[np.float32], labels: Sequence[str]) -> Decoded
     _check(scores, labels)
     if not len(scores):
         return Decoded("", 1.0, ())
-    return _decode_path(scores.argmax(axis=1), _probabilities(scores), labels)
+    # Of the softmax the best class of each step alone is wanted: one over the sum, as its own exponential is 1.
+    best = 1 / np.exp(scores - scores.max(axis=1, keepdims=True), dtype=np.float32).sum(axis=1)
+    return _decode_path(scores.argmax(axis=1), best, labels)
 
 
 def decode_beam(
@@ -86,7 +88,8 @@ def decode_beam(
     text = search_prefixes(probabilities, width, weighing, vocabulary)
     if text is None:
         return Decoded("", 0.0, ())
-    return _decode_path(_align(probabilities, text), probabilities, labels)
+    path = _align(probabilities, text)
+    return _decode_path(path, probabilities[np.arange(len(path)), path], labels)
 
 
 def _align(probabilities: NDArray[np.float32], text: list[int]) -> NDArray[np.intp]:
@@ -119,8 +122,8 @@ def _align(probabilities: NDArray[np.float32], text: list[int]) -> NDArray[np.in
     return path
 
 
-def _decode_path(path: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Sequence[str]) -> Decoded:
-    on_path = probabilities[np.arange(len(path)), path]
+def _decode_path(path: NDArray[np.intp], on_path: NDArray[np.float32], labels: Sequence[str]) -> Decoded:
+    """The text of a path, (T,), whose steps have these probabilities."""
     starts = np.flatnonzero(np.diff(path, prepend=-1))
     shown = path[starts] != len(labels)
     confidences = np.maximum.reduceat(on_path, starts)[shown]

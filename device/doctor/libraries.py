@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, distribution
 from .finding import Finding, failure, fine, warning
 from .probing import Answer, Ask
 
-NORMAL_DIFFERENCE = {"glyph": 2, "line": 16}
-"""Steps of int8 that runtimes and processors differ by. A line model is three times as deep and its steps are finer:
-with tflite-runtime on 64-bit ARM its scores differ by 11 of them, and the text is the same."""
+NORMAL_DIFFERENCE = {"glyph": 2, "line": 32}
+"""Steps of int8 that runtimes and processors differ by. A line model is three times as deep, its steps are finer and it
+gives some ten thousand scores: with tflite-runtime on 64-bit ARM one or the other differs by 20 steps, and the text is
+the same."""
 
 # tflite-runtime loads with any NumPy, and fails when it is given a model.
 _BUILT_ON_NUMPY = {"models": "the TFLite runtime", "opencv": "OpenCV", "picamera2": "picamera2"}
