@@ -27,7 +27,7 @@ from edge_hwr.prefix_search import search_prefixes, vocabulary_of, weighing_of
 WIDTH = 16
 WEIGHT = 0.5
 BONUS = 2.0
-"""Best on lines of writers of BAnQ train that the French model had not seen (docs/language-models.md)."""
+"""Good for French and English lines alike of writers that the models had not seen (docs/language-models.md)."""
 
 
 class Character(NamedTuple):
