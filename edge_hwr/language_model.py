@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -29,11 +30,15 @@ from numpy.typing import NDArray
 from edge_hwr.errors import LanguageModelError
 from edge_hwr.files import write_atomically
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the layout that is written, and the newest that is read."""
 
 SHIPPED = Path(__file__).parent / "languages"
 """The folder of the language models that come with the package."""
+
+WEIGHT = 0.5
+BONUS = 2.0
+"""Good for French and English lines alike of writers that the models had not seen (docs/language-models.md)."""
 
 LARGEST_ORDER = 6
 MOST_CHARACTERS = 255
@@ -42,6 +47,7 @@ STEPS_PER_BIT = 8
 UNSEEN = 1e-7
 """The probability of a character that the model has not seen at all."""
 
+_NEW_IN_SCHEMA_2 = {"weight", "bonus"}
 _MOST_CONTEXTS = 4096
 """Kept in memory, about a kilobyte each; a line of writing goes through some hundreds."""
 
@@ -51,7 +57,8 @@ class LexiconMetadata:
     """What is known of a language model, as it stands in `lexicon.json`.
 
     `ngrams` has the number of n-grams of each length; `sources` names the texts it was built from, and `licence` is the
-    licence of the file, both as the one who built it gave them.
+    licence of the file, both as the one who built it gave them. `weight` and `bonus` say how much it counts beside what
+    the network saw, as `edge_hwr.ctc.decode_beam` has it; files of schema 1 have neither.
     """
 
     charset: str
@@ -59,7 +66,14 @@ class LexiconMetadata:
     ngrams: list[int]
     sources: list[str]
     licence: str
+    weight: float = WEIGHT
+    bonus: float = BONUS
     schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "bonus"):
+            if not math.isfinite(getattr(self, name)):
+                raise LanguageModelError(f"{name} of a language model: {getattr(self, name)}: must be a finite number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +249,7 @@ def _read_metadata(path: Path, values: dict[str, Any]) -> LexiconMetadata:
         raise LanguageModelError(
             f"lexicon {path}: made by a newer edge-hwr (schema {schema}, known up to {SCHEMA}): upgrade"
         )
-    known = {item.name for item in fields(LexiconMetadata)}
+    known = {item.name for item in fields(LexiconMetadata)} - (_NEW_IN_SCHEMA_2 if schema < 2 else set())
     if known != values.keys():
         raise LanguageModelError(
             f"lexicon {path}: wrong metadata ({', '.join(sorted(known ^ values.keys()))}): build it again"

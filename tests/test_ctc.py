@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,6 +156,18 @@ def test_a_language_model_settles_what_the_eye_cannot(english: LanguageModel) ->
     assert decode_beam(scores, labels).text == "thc hat"
     assert decode_beam(scores, labels, language_model=english).text == "the hat"
     assert decode_beam(scores, labels, language_model=english, weight=0.0, bonus=0.0).text == "thc hat"
+
+
+def test_a_language_model_counts_as_much_as_its_file_says(tmp_path: Path) -> None:
+    lines = ("the cat sat on the mat", "the hat of the man") * 20
+    charset = "".join(sorted(set("".join(lines))))
+    labels = (*charset, "b")
+    scores = doubtful("the hat", labels, 2, "c", by=0.3)
+    for weight, bonus, read in ((0.0, 0.0, "thc hat"), (0.7, 2.0, "the hat")):
+        packed, _ = build([Text("lines", lines)], charset, order=5, size=50_000, weight=weight, bonus=bonus)
+        (tmp_path / "my.lexicon").write_bytes(packed)
+        heard = open_language_model(tmp_path / "my.lexicon")
+        assert decode_beam(scores, labels, language_model=heard).text == read
 
 
 def test_a_language_model_does_not_talk_over_what_is_plain(english: LanguageModel) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -150,6 +152,28 @@ def test_a_file_that_was_cut_short_is_noticed(built: Path, kept: int) -> None:
         open_language_model(built)
 
 
+def test_a_file_of_before_there_were_weights_has_the_usual_ones(built: Path) -> None:
+    usual = open_language_model(built).metadata
+    with zipfile.ZipFile(built) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    values = json.loads(content["lexicon.json"]) | {"schema": 1}
+    del values["weight"], values["bonus"]
+    content["lexicon.json"] = json.dumps(values).encode()
+    write_sealed(built, content)
+    opened = open_language_model(built).metadata
+    assert (opened.schema, opened.weight, opened.bonus) == (1, usual.weight, usual.bonus)
+
+
+def write_sealed(path: Path, content: dict[str, bytes]) -> None:
+    """The members as a zip that ends in the sha256 of what stands before."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, member in content.items():
+            archive.writestr(name, member)
+        archive.comment = b"sha256:" + b"0" * 64
+    covered = path.read_bytes()[:-71]
+    path.write_bytes(covered + b"sha256:" + hashlib.sha256(covered).hexdigest().encode())
+
+
 def test_a_newer_schema_says_upgrade(built: Path) -> None:
     model = open_language_model(built)
     object.__setattr__(model.metadata, "schema", 99)
@@ -227,12 +251,13 @@ def text(tmp_path: Path) -> Path:
 
 def test_the_command_builds_a_model_that_opens(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     output = tmp_path / "my.lexicon"
-    code, said, _ = edge_hwr(text, text, "-o", output, "--order", 3)
+    code, said, _ = edge_hwr(text, text, "-o", output, "--order", 3, "--weight", 0.7, "--bonus", 2.5)
     assert code == 0
     assert re.fullmatch(r".*my\.lexicon: [\d,]+ bytes, [\d,]+ n-grams of \d+ characters\n", said)
     model = open_language_model(output)
     assert model.metadata.order == 3
     assert model.metadata.sources == [str(text), str(text)]
+    assert (model.metadata.weight, model.metadata.bonus) == (0.7, 2.5)
     assert model.words == ()
 
 
@@ -273,6 +298,8 @@ def test_characters_that_a_model_cannot_read(edge_hwr, text: Path, tmp_path: Pat
         ("".join(map(chr, range(0x4E00, 0x4F00))).encode(), (), "255 at most"),
         (b"\x00\x01", ("--skip",), "no character of the texts is in the charset"),
         (b"abc", ("--order", "7"), "--order"),
+        (b"abc", ("--weight", "nan"), "weight of a language model: nan"),
+        (b"abc", ("--bonus", "99"), "--bonus"),
         (b"abc", ("--charset-of", "no-such-model"), "no such file, nor a model that ships"),
     ],
 )
