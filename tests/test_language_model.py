@@ -261,6 +261,13 @@ def test_the_command_builds_a_model_that_opens(edge_hwr, text: Path, tmp_path: P
     assert model.words == ()
 
 
+def test_a_folder_that_is_not_there_is_named(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    output = tmp_path / "nowhere" / "my.lexicon"
+    code, _, error = edge_hwr(text, "-o", output)
+    assert code == 1
+    assert error == f"edge-hwr: error: {output}: No such file or directory\n"
+
+
 def test_the_text_is_composed_first(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     text.write_bytes("\ufeffe\u0301te\u0301\r\n".encode())
     assert edge_hwr(text, "-o", tmp_path / "my.lexicon")[0] == 0

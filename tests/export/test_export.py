@@ -175,6 +175,8 @@ def test_bad_runs_and_names(tmp_path: Path, trained: Path) -> None:
         run_export(tmp_path, tmp_path / "a.tflite")
     with pytest.raises(UsageError, match=r"NAME\.tflite"):
         run_export(trained, tmp_path / "a.bin")
+    with pytest.raises(UsageError, match="make it first"):
+        run_export(trained, tmp_path / "nowhere" / "a.tflite")
     run = copy_run(trained, tmp_path / "run")
     (run / "best.keras").unlink()
     with pytest.raises(TrainingError, match=r"best\.keras"):
