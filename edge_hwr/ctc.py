@@ -61,17 +61,15 @@ def decode_beam(
     *,
     width: int = WIDTH,
     language_model: LanguageModel | None = None,
-    weight: float | None = None,
-    bonus: float | None = None,
     words: Iterable[str] | None = None,
 ) -> Decoded:
     """The text that is most probable over all its paths through scores (T, C), by a search that keeps `width` prefixes.
 
-    The search is that of A. Hannun et al., "First-pass large vocabulary continuous speech recognition using bi-
-    directional recurrent DNNs" (2014), over characters. With a language model each character multiplies the probability
-    by p(character | those before it) ** weight * exp(bonus): the bonus makes up for long texts being less probable than
-    short ones. Both are those of the language model's own metadata unless given. With `words` the text is one of them
-    or several with single blanks between; it is empty, with confidence 0, where none fits.
+    The search is that of A. Hannun et al., "First-pass large vocabulary continuous speech recognition using
+    bi-directional recurrent DNNs" (2014), over characters. With a language model each character multiplies the
+    probability by p(character | those before it) ** weight * exp(bonus), both as its file has them: the bonus makes up
+    for long texts being less probable than short ones. With `words` the text is one of them or several with single
+    blanks between; it is empty, with confidence 0, where none fits.
     """
     _check(scores, labels)
     if width < 1:
@@ -80,11 +78,7 @@ def decode_beam(
         return Decoded("", 1.0, ())
     probabilities = _probabilities(scores)
     labels = tuple(labels)
-    weighing = None
-    if language_model is not None:
-        weight = language_model.metadata.weight if weight is None else weight
-        bonus = language_model.metadata.bonus if bonus is None else bonus
-        weighing = weighing_of(language_model, labels, weight, bonus)
+    weighing = None if language_model is None else weighing_of(language_model, labels)
     vocabulary = None if words is None else vocabulary_of(tuple(words), labels)
     text = search_prefixes(probabilities, width, weighing, vocabulary)
     if text is None:

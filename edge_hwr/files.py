@@ -17,9 +17,9 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException as error:
-        if isinstance(error, OSError):
-            error.filename = str(path)  # the user has never heard of the temporary one
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    except OSError as error:
+        error.filename = str(path)  # the user has never heard of the temporary one
         raise
+    finally:
+        with contextlib.suppress(OSError):  # once it has its name, or was never made, there is none
+            partial.unlink()

@@ -38,7 +38,7 @@ SHIPPED = Path(__file__).parent / "languages"
 
 WEIGHT = 0.5
 BONUS = 2.0
-"""Good for French and English lines alike of writers that the models had not seen (docs/language-models.md)."""
+"""Of a language model that nobody chose others for (docs/language-models.md)."""
 
 LARGEST_ORDER = 6
 MOST_CHARACTERS = 255
@@ -47,7 +47,6 @@ STEPS_PER_BIT = 8
 UNSEEN = 1e-7
 """The probability of a character that the model has not seen at all."""
 
-_NEW_IN_SCHEMA_2 = {"weight", "bonus"}
 _MOST_CONTEXTS = 4096
 """Kept in memory, about a kilobyte each; a line of writing goes through some hundreds."""
 
@@ -58,7 +57,7 @@ class LexiconMetadata:
 
     `ngrams` has the number of n-grams of each length; `sources` names the texts it was built from, and `licence` is the
     licence of the file, both as the one who built it gave them. `weight` and `bonus` say how much it counts beside what
-    the network saw, as `edge_hwr.ctc.decode_beam` has it; files of schema 1 have neither.
+    the network saw, as `edge_hwr.ctc.decode_beam` has it.
     """
 
     charset: str
@@ -249,7 +248,7 @@ def _read_metadata(path: Path, values: dict[str, Any]) -> LexiconMetadata:
         raise LanguageModelError(
             f"lexicon {path}: made by a newer edge-hwr (schema {schema}, known up to {SCHEMA}): upgrade"
         )
-    known = {item.name for item in fields(LexiconMetadata)} - (_NEW_IN_SCHEMA_2 if schema < 2 else set())
+    known = {item.name for item in fields(LexiconMetadata)}
     if known != values.keys():
         raise LanguageModelError(
             f"lexicon {path}: wrong metadata ({', '.join(sorted(known ^ values.keys()))}): build it again"

@@ -30,11 +30,11 @@ _BY_PROBABILITY = attrgetter("seen")
 class Weighing:
     """What a language model makes of each label: factors of probability, by states that are followed along a text."""
 
-    def __init__(self, language_model: LanguageModel, labels: tuple[str, ...], weight: float, bonus: float) -> None:
+    def __init__(self, language_model: LanguageModel, labels: tuple[str, ...]) -> None:
         self.language_model = language_model
         self.labels = labels
-        self.weight = weight
-        self.bonus = float(np.exp(bonus))
+        self.weight = language_model.metadata.weight
+        self.bonus = float(np.exp(language_model.metadata.bonus))
         self.indices = [language_model.index.get(label) for label in labels]
         self._states: dict[bytes, _State] = {}
 
@@ -186,8 +186,8 @@ def search_prefixes(
 
 
 @lru_cache(maxsize=4)
-def weighing_of(language_model: LanguageModel, labels: tuple[str, ...], weight: float, bonus: float) -> Weighing:
-    return Weighing(language_model, labels, weight, bonus)
+def weighing_of(language_model: LanguageModel, labels: tuple[str, ...]) -> Weighing:
+    return Weighing(language_model, labels)
 
 
 @lru_cache(maxsize=4)

@@ -153,7 +153,7 @@ def export(
     if out.suffix != ".tflite":
         raise UsageError(f"--out {out}: a bundle is called NAME.tflite")
     # Found out now, not when all has been converted and measured.
-    if not os.access(out.parent, os.W_OK):
+    if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
         raise UsageError(f"--out {out}: {out.parent} is no folder that can be written to: make it first")
     console = Console(highlight=False)
     if isinstance(read_record(run)[1], LineRecipe):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import subprocess
 import sys
@@ -150,28 +148,6 @@ def test_a_file_that_was_cut_short_is_noticed(built: Path, kept: int) -> None:
     built.write_bytes(built.read_bytes()[:kept])
     with pytest.raises(LanguageModelError, match=r"damaged|language model"):
         open_language_model(built)
-
-
-def test_a_file_of_before_there_were_weights_has_the_usual_ones(built: Path) -> None:
-    usual = open_language_model(built).metadata
-    with zipfile.ZipFile(built) as archive:
-        content = {name: archive.read(name) for name in archive.namelist()}
-    values = json.loads(content["lexicon.json"]) | {"schema": 1}
-    del values["weight"], values["bonus"]
-    content["lexicon.json"] = json.dumps(values).encode()
-    write_sealed(built, content)
-    opened = open_language_model(built).metadata
-    assert (opened.schema, opened.weight, opened.bonus) == (1, usual.weight, usual.bonus)
-
-
-def write_sealed(path: Path, content: dict[str, bytes]) -> None:
-    """The members as a zip that ends in the sha256 of what stands before."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, member in content.items():
-            archive.writestr(name, member)
-        archive.comment = b"sha256:" + b"0" * 64
-    covered = path.read_bytes()[:-71]
-    path.write_bytes(covered + b"sha256:" + hashlib.sha256(covered).hexdigest().encode())
 
 
 def test_a_newer_schema_says_upgrade(built: Path) -> None:

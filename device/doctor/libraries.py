@@ -12,8 +12,8 @@ from .probing import Answer, Ask
 
 NORMAL_DIFFERENCE = {"glyph": 2, "line": 32}
 """Steps of int8 that runtimes and processors differ by. A line model is three times as deep, its steps are finer and it
-gives some ten thousand scores: with tflite-runtime on 64-bit ARM one or the other differs by 20 steps, and the text is
-the same."""
+gives some ten thousand scores: with tflite-runtime on 64-bit ARM one or the other differs by twenty or so, and the text
+is the same."""
 
 # tflite-runtime loads with any NumPy, and fails when it is given a model.
 _BUILT_ON_NUMPY = {"models": "the TFLite runtime", "opencv": "OpenCV", "picamera2": "picamera2"}
