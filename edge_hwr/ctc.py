@@ -24,7 +24,8 @@ from edge_hwr.errors import UsageError
 from edge_hwr.language_model import LanguageModel
 from edge_hwr.prefix_search import search_prefixes, vocabulary_of, weighing_of
 
-WIDTH = 16
+WIDTH = 64
+"""Prefixes that the search keeps at most; where the writing is plain, it keeps few."""
 
 
 class Character(NamedTuple):

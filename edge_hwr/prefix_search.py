@@ -7,6 +7,8 @@ is several times faster in Python than sums of logarithms.
 from __future__ import annotations
 
 from functools import lru_cache
+from heapq import nlargest
+from math import inf
 from operator import attrgetter
 
 import numpy as np
@@ -15,14 +17,15 @@ from numpy.typing import NDArray
 from edge_hwr.errors import UsageError
 from edge_hwr.language_model import UNSEEN, Context, LanguageModel
 
-_NEGLIGIBLE = 1e-3
-_MOST_LABELS = 8
+_NEGLIGIBLE = 3e-4
+_MOST_LABELS = 12
 """A step starts at most so many characters, none less probable than that, unless a list of words asks for others."""
 
-_HOPELESS = 1e-5
-"""A path this much less probable than the best is not followed."""
+_HOPELESS = 3e-3
+"""A prefix this much less probable than the best is not followed, unless it is a list of words that asks for it: so the
+beam is wide where the writing is hard to read, and narrow where it is plain."""
 
-_MOST_STATES = 4096
+_MOST_STATES = 8192
 
 _BY_PROBABILITY = attrgetter("seen")
 
@@ -143,16 +146,18 @@ def search_prefixes(
     beam = [root]
     likely = _likely_labels(probabilities[:, :blank])
     ceiling = weighing.bonus if weighing else 1.0  # no label gains more
+    hopeless = _HOPELESS if vocabulary is None else 0.0
     for step, row in enumerate(probabilities.tolist()):
         stays = row[blank]
+        best, least = 0.0, inf
         for prefix in beam:
             prefix.step = step
             prefix.next_blank = prefix.seen * stays
             prefix.next_label = prefix.shown * row[prefix.label]  # of the root nothing is shown
+            kept = prefix.next_blank + prefix.next_label
+            best, least = max(best, kept), min(least, kept)
         # One that is not in the beam gets all it gets from its parent: below the last of a full beam it is out.
-        cutoff = min(prefix.next_blank + prefix.next_label for prefix in beam) if len(beam) == width else 0.0
-        if vocabulary is None:
-            cutoff = max(cutoff, _HOPELESS * max(row))
+        cutoff = max(best * hopeless, least if len(beam) == width else 0.0)
         touched = beam.copy()
         for prefix in beam:
             for label in vocabulary.followers(prefix.word) if vocabulary and prefix.word else likely[step]:
@@ -171,16 +176,8 @@ def search_prefixes(
                         child = _extend(prefix, label, vocabulary)
                     child.next_blank, child.next_label = 0.0, mass
                     touched.append(child)
-        for prefix in touched:
-            prefix.blank, prefix.shown = prefix.next_blank, prefix.next_label
-            prefix.seen = prefix.blank + prefix.shown
-        touched.sort(key=_BY_PROBABILITY, reverse=True)
-        beam = touched[:width]
-        scale = 1.0 / (beam[0].seen or 1.0)  # a product of probabilities would underflow in a long line
-        for prefix in beam:
-            prefix.blank *= scale
-            prefix.shown *= scale
-            prefix.seen *= scale
+                    cutoff = max(cutoff, mass * hopeless)
+        beam = _fittest(touched, width, hopeless)
     whole = [prefix for prefix in beam if prefix.word is None or prefix.word.ends]
     return _labels_of(max(whole, key=_BY_PROBABILITY)) if whole else None
 
@@ -241,6 +238,23 @@ def _likely_labels(probabilities: NDArray[np.float32]) -> list[list[int]]:
     best = np.argpartition(-probabilities, count - 1, axis=1)[:, :count]
     enough = np.take_along_axis(probabilities, best, axis=1) >= _NEGLIGIBLE
     return [labels[kept].tolist() for labels, kept in zip(best, enough, strict=True)]
+
+
+def _fittest(prefixes: list[_Prefix], width: int, hopeless: float) -> list[_Prefix]:
+    """The beam of the next step: `width` prefixes at most, the best of them scaled to 1."""
+    for prefix in prefixes:
+        prefix.seen = prefix.next_blank + prefix.next_label
+    best = max(prefixes, key=_BY_PROBABILITY).seen
+    floor = best * hopeless
+    beam = [prefix for prefix in prefixes if prefix.seen >= floor]
+    if len(beam) > width:
+        beam = nlargest(width, beam, key=_BY_PROBABILITY)
+    scale = 1.0 / (best or 1.0)  # a product of probabilities would underflow in a long line
+    for prefix in beam:
+        prefix.blank = prefix.next_blank * scale
+        prefix.shown = prefix.next_label * scale
+        prefix.seen *= scale
+    return beam
 
 
 def _extend(prefix: _Prefix, label: int, vocabulary: Vocabulary | None) -> _Prefix:
