@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from itertools import pairwise
 from math import isqrt
 from typing import Any
 
@@ -213,37 +214,53 @@ def _measure(ink: Grey, reach: int) -> _Zone:
     factor = max(height // _COARSE_HEIGHT, 1)
     weights = reduce_by(ink, factor).astype(np.float64)
     rows, columns = weights.shape
-    y = (np.arange(rows, dtype=np.int64) * 2 + 1) * (_SUBPIXEL // 2)
-    powers = np.stack([y**0, y, y**2]).astype(np.float64)
+    y = (np.arange(rows, dtype=np.float64) * 2 + 1) * (_SUBPIXEL // 2)
+    powers = np.stack([y**0, y, y**2])
     x = np.arange(columns, dtype=np.int64) - columns // 2
+    places = np.stack([x**0, x, x**2], axis=1).astype(np.float64)
     course = np.full(columns, rows * _SUBPIXEL // 2, np.int64)
     # At first the middle four fifths of the crop: lines are cut out with remains of others at the edges.
     spread = rows * _SUBPIXEL * 4 // 25
     rise, run = 0, 1
     for _ in range(5):
-        off = y[:, np.newaxis].astype(np.int32) - course.astype(np.int32)
-        near = np.where(np.abs(off) <= spread * 5 // 2, weights, 0.0)
         # Whole numbers far below 2 ** 53: exact in floating point, where a matrix product is the fastest sum.
-        by_column, heights, squares = (powers @ near).astype(np.int64)
-        total = int(by_column.sum())
+        by_column = _moments_near(weights, powers, course, spread * 5 // 2)
+        moments = by_column @ places
+        total, across, squares_across = moments[0].astype(np.int64).tolist()
+        heights, tilt = moments[1, :2].astype(np.int64).tolist()
         if total == 0:
             spread = rows * _SUBPIXEL
             continue
-        mean = int(heights.sum()) // total
-        centre = int((by_column * x).sum()) // total
-        rise = int(((heights - by_column * mean) * (x - centre)).sum()) // _SUBPIXEL
-        run = int((by_column * (x - centre) ** 2).sum())
+        mean, centre = heights // total, across // total
+        rise = (tilt - centre * heights - mean * (across - centre * total)) // _SUBPIXEL
+        run = squares_across - 2 * centre * across + centre * centre * total
         # Short lines have no slope to speak of: the letters of one word would make it.
         if columns < 5 * rows or run == 0 or abs(rise) * _STEEPEST > run:
             rise, run = 0, 1
         course = mean + rise * _SUBPIXEL * (x - centre) // run
-        square = int((squares - 2 * course * heights + course * course * by_column).sum())
+        at = course.astype(np.float64)
+        square = int(moments[2, 0] - 2 * (at @ by_column[1]) + (at * at) @ by_column[0])
         spread = max(isqrt(square // total), _SUBPIXEL)
     centre_row = int(course[columns // 2]) * factor
     half = max(spread * factor * reach // 16, height * _SUBPIXEL // 10, 4 * _SUBPIXEL)
     first = (centre_row - half + _SUBPIXEL // 2) // _SUBPIXEL
     slope = (run + (abs(rise) // 2)) // rise if abs(rise) * width > run else 0
     return _Zone(max(2 * half // _SUBPIXEL, 8), first, columns // 2 * factor, slope)
+
+
+def _moments_near(
+    weights: NDArray[np.float64], powers: NDArray[np.float64], course: NDArray[np.int64], reach: int
+) -> NDArray[np.float64]:
+    """For each column, `powers` (3, rows) times the weights, (rows, columns), of rows no farther than `reach` from the
+    course: (3, columns). Neighbouring columns mostly want the same rows."""
+    first = (course + (_SUBPIXEL // 2 - 1 - reach)) // _SUBPIXEL
+    last = (course + (_SUBPIXEL // 2 + reach)) // _SUBPIXEL
+    changes = np.flatnonzero((first[1:] != first[:-1]) | (last[1:] != last[:-1])) + 1
+    moments = np.empty((len(powers), len(course)))
+    for start, end in pairwise([0, *changes.tolist(), len(course)]):
+        band = slice(max(int(first[start]), 0), max(int(last[start]), 0))
+        np.matmul(powers[:, band], weights[band, start:end], out=moments[:, start:end])
+    return moments
 
 
 def _cut(ink: Grey, zone: _Zone) -> Grey:
