@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,6 +29,10 @@ _REJECTED: Colour = (120, 110, 110)
 _INK: Colour = (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _FONT_HEIGHT = 21.0  # of a capital letter at scale 1, in pixels
+_DRAWS_ASCII_ALONE = int(cv2.__version__.partition(".")[0]) < 5
+_IN_ASCII = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ø": "o", "Ø": "O",
+                           "«": "<<", "»": ">>", "€": "EUR"})  # fmt: skip
+"""What Unicode does not take apart itself."""
 
 
 class _Rectangle(NamedTuple):
@@ -41,6 +46,7 @@ def annotate(picture: Picture, reading: Reading) -> Picture:
     """Draw a reading on its picture, grey (H, W) or BGR (H, W, 3): a new BGR picture, enlarged if it was small.
 
     Boxes run from red over amber to green with the confidence; a rejected glyph has a dashed grey one and a "?".
+    OpenCV 4 draws ASCII alone: with it other letters are named without their accents.
     """
     colour = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if picture.ndim == 2 else picture
     scale = max(1, math.ceil(_LEAST_SIDE / max(colour.shape[:2])))
@@ -62,7 +68,7 @@ def annotate(picture: Picture, reading: Reading) -> Picture:
     # Names last: they stand on top of the boxes of the line above where lines are close.
     letter = min(max(0.22 * typical, 5.5 * pen), 12.0 * pen)
     for glyph, frame in zip(reading.glyphs, frames, strict=True):
-        _name(canvas, frame, "?" if glyph.rejected else glyph.text, letter, _colour(glyph))
+        _name(canvas, frame, "?" if glyph.rejected else _drawable(glyph.text), letter, _colour(glyph))
     return canvas
 
 
@@ -114,6 +120,14 @@ def _round_corners(frame: _Rectangle, radius: int) -> NDArray[np.int32]:
         centre = (x - radius if first in (0, 270) else x + radius, y - radius if first in (0, 90) else y + radius)
         points.append(cv2.ellipse2Poly(centre, (radius, radius), 0, first, first + 90, 15))
     return np.concatenate(points).astype(np.int32)
+
+
+def _drawable(text: str) -> str:
+    """What OpenCV can draw of a text: a "?", which it would draw in place of the rest, stands for rejected glyphs."""
+    if _DRAWS_ASCII_ALONE and not text.isascii():
+        bare = unicodedata.normalize("NFKD", text.translate(_IN_ASCII))
+        return "".join(character for character in bare if character.isascii()) or "*"
+    return text
 
 
 def _name(canvas: NDArray[np.uint8], frame: _Rectangle, text: str, letter: float, colour: Colour) -> None:

@@ -64,12 +64,14 @@ def read(
     A picture that cannot be read is reported, the others are read all the same; the exit code is 1 then.
     """
     reader = Reader(model, context=context, lexicon=lexicon)
+    names = _annotated_names(images)
     if annotated is not None:
         annotated.mkdir(parents=True, exist_ok=True)
+        _spare(images, [annotated / name for name in names])
     failed = False
-    for image, name in zip(images, _annotated_names(images), strict=True):
+    for image, name in zip(images, names, strict=True):
         try:
-            reading = reader.read(read_picture(image))
+            reading = _read(reader, image)
             if annotated is not None:
                 write_picture(annotated / name, annotate(read_colour_picture(image), reading))
         except PictureError as error:
@@ -196,6 +198,14 @@ def _load_report_writer(task: str) -> Callable[..., None]:
     return writer
 
 
+def _read(reader: Reader, image: str) -> Reading:
+    picture = read_picture(image)
+    try:
+        return reader.read(picture)
+    except PictureError as error:
+        raise PictureError(f"{image}: {error}") from error
+
+
 def _print_reading(image: str, reading: Reading, *, headed: bool) -> None:
     if headed:
         click.secho(f"{image}  ({reading.width}x{reading.height}, {reading.ms['total']:.0f} ms)", bold=True)
@@ -218,6 +228,14 @@ def _annotated_names(images: tuple[str, ...]) -> list[str]:
             name = f"{stem}-{last[stem] + 1}"
         names[name] = None
     return [f"{name}.jpg" for name in names]
+
+
+def _spare(images: tuple[str, ...], written: list[Path]) -> None:
+    """`UsageError` where a file to be written is one of the images, by whatever path."""
+    read = {Path(image).resolve() for image in images}
+    for path in written:
+        if path.resolve() in read:
+            raise UsageError(f"--annotate would write over {path}, which is to be read: choose another folder")
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -124,7 +125,8 @@ def _open_zip(path: Path) -> Dataset:
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     try:
         return archive.read(name)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:  # damaged, encrypted, exotic
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+        # Damaged, encrypted, exotic.
         raise DatasetError(f"dataset {path}: {name} cannot be unpacked: {error}") from error
 
 
@@ -149,7 +151,7 @@ def _read_table(where: str, content: bytes) -> list[_Row]:
         columns = line.rstrip("\r").split("\t")
         if columns == [""]:
             continue
-        if len(columns) < 2 or not columns[0] or not columns[1]:
+        if len(columns) < 2 or not columns[0] or not columns[1].strip():
             raise DatasetError(f"{where}, line {number}: needs a file and a text, with a tab between them")
         file = PurePosixPath(columns[0])
         if file.is_absolute() or ".." in file.parts:
@@ -163,13 +165,16 @@ def _read_table(where: str, content: bytes) -> list[_Row]:
 def _open_npz(path: Path) -> Dataset:
     """The test half of the npz that `keras.datasets.mnist` downloads."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # A lone array under that name would be opened, too, and have no members.
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as arrays:
             pictures, classes = arrays["x_test"], arrays["y_test"]
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = "no x_test or y_test in it" if isinstance(error, KeyError) else "damaged, or not an npz"
         raise DatasetError(f"dataset {path}: {reason}: Keras' mnist.npz is expected") from error
     if pictures.ndim != 3 or pictures.dtype != np.uint8 or classes.shape != pictures.shape[:1]:
         raise DatasetError(f"dataset {path}: x_test must be uint8 (N, height, width), and y_test (N,)")
+    if classes.dtype.kind not in "iu":
+        raise DatasetError(f"dataset {path}: y_test must be whole numbers, not {classes.dtype}")
     return _from_arrays(str(path), "test", pictures, [str(int(number)) for number in classes])
 
 
@@ -208,7 +213,7 @@ def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         zeros, kind, count = struct.unpack_from(">HBB", content)
         shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    except (gzip.BadGzipFile, EOFError, struct.error) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError, struct.error) as error:
         raise DatasetError(f"dataset {path}: damaged, or not an idx file ({error})") from error
     if (zeros, kind, count) != (0, 8, dimensions):
         raise DatasetError(f"dataset {path}: not an idx{dimensions} file of bytes")
@@ -220,5 +225,7 @@ def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
 def _from_arrays(name: str, half: str, pictures: NDArray[np.uint8], texts: list[str]) -> Dataset:
     """A dataset of white-on-black arrays."""
+    if not pictures.size:
+        raise DatasetError(f"dataset {name}: no samples in it")
     names = [f"{half}/{index:05}" for index in range(len(texts))]
     return Dataset(name, names, texts, lambda index: 255 - np.ascontiguousarray(pictures[index]))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.columns import cut_at_gutters, reading_order
+from edge_hwr.errors import PictureError
 from edge_hwr.faint_ruling import find_faint_ruling
 from edge_hwr.ink import Grey, find_ink
 from edge_hwr.layout import typical_height
@@ -24,6 +25,9 @@ from edge_hwr.ruling import find_ruling
 from edge_hwr.ruling_courses import find_continuations
 from edge_hwr.sheet import Quad, find_sheet
 from edge_hwr.upright import PAPER, Upright, lay_upright
+
+LONGEST_SIDE = 30_000
+"""Pixels of a page in either direction, at most: OpenCV warps none beyond 32,767, and turned pages are wider."""
 
 _WORKING_PIXELS = 500_000
 """Lines are looked for on a picture of about so many pixels; their crops have the resolution of the picture."""
@@ -41,6 +45,9 @@ _LEAST_DARKNESS = 0.4
 
 _BROAD, _LEAST_DARKNESS_BROAD = 1.3, 0.6
 """Strokes that are so much broader than is usual have to be so dark."""
+
+_MOST_COMPONENTS = 8_000
+"""Of ink, for a page: dense ones have a few thousand, and time and memory grow with them times the lines."""
 
 _RULE_LENGTH = 50
 """Straight runs of so many pixels of the reduced picture are ruling."""
@@ -76,8 +83,13 @@ def find_lines(grey: Grey) -> PageLayout:
     """Find the lines of writing on a picture of a page, uint8 (H, W), dark ink on lighter paper.
 
     Lines may be joined, slanted, touching, climb or fall by up to 12 degrees and bend a little; the writing is at least
-    about 8 pixels high. A picture without writing has no lines.
+    about 8 pixels high. A picture without writing has no lines. `PictureError` where a side is longer than
+    `LONGEST_SIDE`.
     """
+    if max(grey.shape) > LONGEST_SIDE:
+        raise PictureError(
+            f"a page of {grey.shape[1]} x {grey.shape[0]} pixels: {LONGEST_SIDE} a side at most: cut it up or reduce it"
+        )
     sheet = find_sheet(grey)
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     upright = lay_upright(grey, find_ink(grey, reduction), sheet)
@@ -150,7 +162,22 @@ def _find_writing(upright: Upright) -> _Writing:
         share = darkness / _usual(darkness[written], area[written])
         broad = width > _BROAD * _usual(width[written], area[written])
         written &= (share >= _LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
-    return _Writing(labels, components, written, height)
+    return _without_grain(_Writing(labels, components, written, height))
+
+
+def _without_grain(writing: _Writing) -> _Writing:
+    """The largest `_MOST_COMPONENTS`, writing before specks: nothing on a page needs more, but the noise of a camera in
+    the dark has many times as many. Where they have most of the ink, there is no writing in between."""
+    labels, components, written = writing.labels, writing.components, writing.written
+    if len(components) <= _MOST_COMPONENTS:
+        return writing
+    area = components[:, 4]
+    if 2 * area[written].sum() < area.sum():
+        return _Writing(np.zeros_like(labels), components[:0], written[:0], writing.height)
+    kept = np.sort(np.lexsort((area, written))[-_MOST_COMPONENTS:])
+    names = np.zeros(len(components) + 1, np.int32)
+    names[kept + 1] = np.arange(1, len(kept) + 1)
+    return _Writing(names[labels], components[kept], written[kept], writing.height)
 
 
 def _darkness(depth: Grey, labels: NDArray[np.int32], area: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -62,6 +62,13 @@ def test_a_rejected_glyph_is_not_named(page: Grey) -> None:
     assert (annotate(page, reading_of(page, Glyph("4", 0.2, box))) != four).any()
 
 
+@pytest.mark.parametrize("text", "éÇœß€«")
+def test_no_name_looks_like_that_of_a_rejected_glyph(page: Grey, text: str) -> None:
+    box = Box(295, 315, 80, 95)
+    named, *asked = (annotate(page, reading_of(page, Glyph(name, 0.99, box))) for name in (text, "?", "??", "???"))
+    assert all((named != questions).any() for questions in asked)
+
+
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (28, 28), (640, 480), (2000, 30)])
 def test_pictures_and_boxes_of_any_size_are_drawn(width: int, height: int) -> None:
     page = sheet(width, height)

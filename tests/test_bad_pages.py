@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_hwr import commands
 from edge_hwr.bundle import Bundle
+from edge_hwr.page_layout import find_lines
 from edge_hwr.picture import write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
@@ -89,6 +91,41 @@ def test_nothing_is_read_on_a_plain_wall_or_in_the_dark(reader: Reader):
         np.zeros((50, 50), np.uint8),
     ):
         assert reader.read(grey).text == ""
+
+
+@pytest.mark.parametrize(("mean", "spread"), [(30, 6), (40, 12), (120, 30)])
+def test_the_noise_of_a_dark_room_takes_little_memory_and_time(mean: float, spread: float):
+    grey = grain(720, 1280, mean, spread)
+    tracemalloc.start()
+    try:
+        layout = find_lines(grey)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not layout.lines
+    assert peak < 100e6
+
+
+def test_a_page_full_of_specks_is_still_a_page():
+    page = np.full((1000, 900), 235, np.uint8)
+    for number in range(12):
+        place = (60, 90 + 75 * number)
+        cv2.putText(page, "bring the blue folder", place, cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.9, (40,), 4, cv2.LINE_AA)
+    page[np.random.default_rng(0).random(page.shape) < 0.015] = 60
+    assert 12 <= len(find_lines(page).lines) <= 14
+
+
+@pytest.mark.parametrize("shape", [(33000, 700), (700, 33000)])
+def test_a_page_too_long_to_be_warped_is_refused_by_its_name(
+    line_bundle: Bundle, tmp_path: Path, shape: tuple[int, int]
+):
+    path = tmp_path / "long.png"
+    write_picture(path, np.full(shape, 240, np.uint8))
+    short = tmp_path / "short.png"
+    write_picture(short, np.full((50, 50), 240, np.uint8))
+    called = CliRunner().invoke(commands.read, [str(path), str(short), "--model", str(line_bundle.path)])
+    assert called.stderr.startswith(f"edge-hwr: error: {path}: a page of {shape[1]} x {shape[0]} pixels")
+    assert f"{short}: no writing found" in called.stderr
 
 
 def test_a_line_of_ten_thousand_pixels_is_read_on_its_page(reader: Reader):

@@ -135,6 +135,18 @@ def test_read_annotates_under_names_of_their_own(edge_hwr, drawn_bundle: Bundle,
     assert called.err == f"{same}: no writing found\n{other}: no writing found\n"
 
 
+def test_read_does_not_write_over_what_it_reads(  # type: ignore[no-untyped-def]
+    edge_hwr, drawn_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    write_picture(photo, sheet(300, 200))
+    before = photo.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    called = edge_hwr("read", photo, "--annotate", ".", "--model", drawn_bundle.path)
+    assert (called.code, photo.read_bytes()) == (2, before)
+    assert "choose another folder" in called.error
+
+
 def test_read_says_where_it_cannot_annotate(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
     called = edge_hwr("read", page, "--annotate", page / "below", "--model", drawn_bundle.path)
     assert called.code == 1

@@ -138,6 +138,25 @@ def test_a_damaged_zip_is_told(folder: Path, tmp_path: Path) -> None:
         open_dataset(path)
 
 
+@pytest.mark.parametrize("damage", range(60, 400, 20))
+def test_a_damaged_stream_is_told(tmp_path: Path, damage: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 4, (2, 28, 28), dtype=np.uint8)
+    packed = tmp_path / "m.npz"
+    np.savez_compressed(packed, x_test=noise, y_test=np.array([7, 3]))
+    gzipped = tmp_path / "t10k-images-idx3-ubyte.gz"
+    gzipped.write_bytes(gzip.compress(idx(noise)))
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.uint8([1, 2]))))
+    table = tmp_path / "hand.zip"
+    with zipfile.ZipFile(table, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("labels.tsv", "file\ttext\n" + "".join(f"{k}.png\t{k * k}\n" for k in range(300)))
+    for path in (packed, gzipped, table):
+        content = bytearray(path.read_bytes())
+        content[damage : damage + 4] = b"\xff\x00\xff\x7f"
+        path.write_bytes(content)
+        with pytest.raises(DatasetError, match=path.name):
+            open_dataset(path)
+
+
 def test_what_is_no_dataset_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="No such file"):
         open_dataset(tmp_path / "nowhere")
@@ -173,6 +192,16 @@ def test_an_npz_with_a_fault(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="damaged, or not an npz"):
         open_dataset(path)
     path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DatasetError, match="damaged, or not an npz"):
+        open_dataset(path)
+    np.savez(path, x_test=np.zeros((2, 28, 28), np.uint8), y_test=np.array(["one", "two"]))
+    with pytest.raises(DatasetError, match="whole numbers"):
+        open_dataset(path)
+    np.savez(path, x_test=np.zeros((0, 28, 28), np.uint8), y_test=np.zeros(0, np.uint8))
+    with pytest.raises(DatasetError, match="no samples"):
+        open_dataset(path)
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
     with pytest.raises(DatasetError, match="damaged, or not an npz"):
         open_dataset(path)
 
