@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from edge_hwr.errors import RuntimeMissingError, UsageError
@@ -16,7 +17,7 @@ from .loop import Watch, run_loop
 from .region import Region
 from .retries import RetryBounds
 from .settings import LEAST_TOKEN, Settings, read_secret
-from .sinks import Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
+from .sinks import HOLD, Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
 from .sources import open_source
 from .sources.pictures import Pictures
 
@@ -47,6 +48,14 @@ def run(settings: Settings, stop: threading.Event) -> Tally:
             live=live,
             watch=Watch(retries=RetryBounds(limit=settings.retries)),
         )
+
+
+def check_parts(settings: Settings) -> None:
+    """Make every part of a run and open none: no camera, no connection, no file. Raises the EdgeHwrError of `run`."""
+    open_source(settings.source)
+    Reader(settings.model, lexicon=settings.lexicon or None)
+    for _ in make_sinks(replace(settings, outbox=""), Live()):
+        pass
 
 
 def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
@@ -83,7 +92,7 @@ def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
 
 def _outbox(settings: Settings, name: str) -> Outbox:
     if not settings.outbox:
-        return Outbox(":memory:")
+        return Outbox(":memory:", limit=HOLD)
     folder = Path(settings.outbox)
     try:
         folder.mkdir(parents=True, exist_ok=True)

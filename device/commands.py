@@ -11,6 +11,7 @@ from typing import Any
 import click
 import cv2
 
+from .assembly import check_parts
 from .assembly import run as run_settings
 from .live import Tally
 from .settings import LEAST_TOKEN, Settings, describe, load_settings, make_settings, read_secret
@@ -68,6 +69,7 @@ def check(file: Path) -> None:
         read_secret(secret, least=least)
         if secret and Path(secret).stat().st_mode & 0o004:
             click.echo(f"warning: everybody on this machine can read {secret}: chmod 600 it", err=True)
+    check_parts(settings)
     click.echo(f"{file} is fine:")
     for key, value in describe(settings).items():
         click.echo(f"  {key} = {value}")

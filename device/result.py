@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,8 @@ class Result:
     time: float
     age_s: float
     reading: Reading
+    known: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+    """When its text was known, by the wall clock: that of a result which a sink keeps back must not be of later."""
 
     @property
     def confidence(self) -> float:
@@ -46,5 +48,5 @@ class Result:
 
         The wall clock only stamps, it never measures: a step of the clock cannot spoil an age or an order.
         """
-        taken = datetime.now(UTC) - timedelta(seconds=self.age_s)
+        taken = self.known - timedelta(seconds=self.age_s)
         return {"utc": taken.isoformat(timespec="milliseconds"), **self.to_json()}

@@ -153,8 +153,7 @@ def unit(config: Path, settings: Settings, python: Path) -> str:
     """The unit for `settings`, which stand in the file `config`, run by the interpreter `python`."""
     named = {name: Path(value).resolve() for name in _SECRETS if (value := getattr(settings, name))}
     for path in (config, python, *named.values()):
-        if any(character.isspace() or character in "%\"'\\$" for character in str(path)):
-            raise UsageError(f"{path}: systemd cannot be given a path with blanks, quotes, % or $: move it")
+        _check_for_systemd(path)
     home = python.is_relative_to("/home") or python.is_relative_to("/root")
     if home and not _reachable(python):
         raise UsageError(
@@ -167,7 +166,9 @@ def unit(config: Path, settings: Settings, python: Path) -> str:
     written = {name: getattr(settings, name) for name in ("jsonl", "csv", "sqlite", "outbox", "snapshots")}
     for name, value in written.items():
         if value and value != "-":
-            flags += f" --{name} {STATE / Path(value).name}"
+            file = STATE / Path(value).name
+            _check_for_systemd(file)
+            flags += f" --{name} {file}"
     if (settings.mqtt or settings.webhook) and not settings.outbox:
         flags += f" --outbox {STATE / 'outbox'}"
     return _TEMPLATE.format(
@@ -178,6 +179,11 @@ def unit(config: Path, settings: Settings, python: Path) -> str:
         credentials=credentials,
         home="read-only" if home else "yes",
     )
+
+
+def _check_for_systemd(path: Path) -> None:
+    if any(character.isspace() or character in "%\"'\\$" for character in str(path)):
+        raise UsageError(f"{path}: systemd cannot be given a path with blanks, quotes, % or $: choose another")
 
 
 def _reachable(path: Path) -> bool:

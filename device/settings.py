@@ -12,7 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from edge_hwr.bundle import shipped_bundles
 from edge_hwr.errors import UsageError
+from edge_hwr.language_model import shipped_language_models
 
 from .region import Region
 
@@ -85,9 +87,10 @@ class Settings:
 
 
 def load_settings(path: str | Path) -> dict[str, Any]:
-    """The keys of the configuration file `path`, checked one by one; relative paths are those beside it.
+    """The keys of the configuration file `path`, checked one by one.
 
-    Raises UsageError.
+    Relative paths are those beside it; so are a model, a lexicon and a source, where they are there and no model or
+    lexicon that ships has that name. Raises UsageError.
     """
     path = Path(path)
     try:
@@ -103,6 +106,10 @@ def load_settings(path: str | Path) -> dict[str, Any]:
             raise UsageError(f"{path}: unknown key {key!r}" + (f": did you mean {near[0]!r}?" if near else ""))
         _check_value(path, known[key], value)
         if known[key].metadata["path"] and value not in ("", "-"):
+            values[key] = str(path.parent / value)
+    shipped = {"model": shipped_bundles(), "lexicon": shipped_language_models()}
+    for key in ("model", "lexicon", "source"):
+        if (value := values.get(key)) and value not in shipped.get(key, ()) and (path.parent / value).exists():
             values[key] = str(path.parent / value)
     return values
 

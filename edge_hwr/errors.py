@@ -60,3 +60,7 @@ class SourceTimeoutError(SourceError, TimeoutError):
 
 class SinkError(EdgeHwrError, OSError):
     """A place for results that cannot be written to."""
+
+
+class SinkEndedError(SinkError):
+    """A place for results that will not take any more, however long one waits."""

@@ -70,7 +70,10 @@ class _Page:
         self._metrics = Metrics(live, feed)
 
     async def login(self, request: web.Request) -> web.Response:
-        form = await request.post()
+        try:
+            form = await request.post()
+        except (ValueError, LookupError) as error:  # of an unknown charset, without a boundary, cut short
+            raise web.HTTPBadRequest(reason="the form cannot be understood") from error
         return self._guard.login(str(form.get("token", "")))
 
     async def health(self, _request: web.Request) -> web.Response:

@@ -7,9 +7,9 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeGuard
 
-from edge_hwr.errors import EdgeHwrError, SinkError
+from edge_hwr.errors import EdgeHwrError, SinkEndedError, SinkError
 
 from ..result import Result
 from .outbox import Outbox
@@ -24,7 +24,10 @@ FAREWELL_S = 3.0
 
 
 class Delivery(ABC):
-    """A sink that posts results to an outbox, which a thread empties in order."""
+    """A sink that posts results to an outbox, which a thread empties in order.
+
+    Raises SinkError at the end when results are left in an outbox that does not last.
+    """
 
     name: str
 
@@ -48,14 +51,20 @@ class Delivery(ABC):
         self._ending.set()
         self._news.set()
         self._thread.join(2 * FAREWELL_S)
-        if left := len(self.outbox):
-            log.warning("%s: %d results stay in the outbox for the next start", self.name, left)
+        left = len(self.outbox)
         self.outbox.__exit__(kind, error, trace)
+        if left and self.outbox.lasts:
+            log.warning("%s: %d results stay in the outbox for the next start", self.name, left)
+        elif left:
+            loss = f"{self.name}: {left} results could not be delivered and are lost (--outbox DIR would keep them)"
+            if error is None:
+                raise SinkError(loss)
+            log.error("%s", loss)  # what ended the run is told by its own error
 
     def write(self, result: Result) -> None:
-        """Post `result`. Raises SinkError when the outbox cannot be written, or the thread has died."""
+        """Post `result`. Raises SinkError when the outbox cannot be written, SinkEndedError if the thread has died."""
         if self._error is not None:
-            raise SinkError(f"{self.name}: delivery has ended: {self._error}") from self._error
+            raise SinkEndedError(f"{self.name}: delivery has ended: {self._error}") from self._error
         self.outbox.post(result)
         self._news.set()
 
@@ -93,3 +102,11 @@ class Delivery(ABC):
         except BaseException as error:  # told to the loop with its next result
             log.exception("%s: delivery has ended", self.name)
             self._error = error
+
+
+def is_host(name: str | None) -> TypeGuard[str]:
+    """Whether a name can be looked up at all: the encoding of those that cannot fails in whatever connects."""
+    try:
+        return bool(name and name.encode("idna"))
+    except UnicodeError:
+        return False

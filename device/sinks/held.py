@@ -7,7 +7,7 @@ import time
 from collections import deque
 from types import TracebackType
 
-from edge_hwr.errors import SinkError
+from edge_hwr.errors import SinkEndedError, SinkError
 
 from ..result import Result
 from .sink import Sink
@@ -23,7 +23,8 @@ RETRY_S = 1.0
 class Held:
     """Hands results to `sink` and keeps, in their order, those that it could not take until it can.
 
-    Raises SinkError when more than `hold` would have to be kept, and at the end when some are left over.
+    Raises SinkError when more than `hold` would have to be kept, at the end when some are left over, and at once when
+    the sink has ended.
     """
 
     def __init__(self, sink: Sink, *, hold: int = HOLD) -> None:
@@ -59,6 +60,8 @@ class Held:
         first_refusal = len(self._waiting) == 1
         try:
             self._hand_over()
+        except SinkEndedError:
+            raise
         except SinkError as refusal:
             if len(self._waiting) > self._hold:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,7 @@ class LineFile:
         self._heading = heading
         self._standard_output = str(path) == "-"
         self._fd = -1
+        self._headed = False
 
     def __enter__(self) -> Self:
         self._open()
@@ -43,16 +45,21 @@ class LineFile:
     def append(self, line: bytes) -> None:
         """Append a line, which has its newline."""
         try:
-            size = os.fstat(self._fd).st_size
-            if self._rotate_bytes and size > len(self._heading) and size + len(line) > self._rotate_bytes:
+            if self._fd < 0:
+                self._open()  # again: it could not be when the last one was full
+            state = os.fstat(self._fd)
+            full = state.st_size + len(line) > self._rotate_bytes
+            if self._rotate_bytes and full and state.st_size > len(self._heading):
                 self._rotate()
-                size = 0
-            if not size:
+                state = os.fstat(self._fd)
+            # A pipe has no size: what was written to it has gone.
+            if not state.st_size and not (self._headed and not stat.S_ISREG(state.st_mode)):
                 line = self._heading + line
             self._write(line)
+            self._headed = True
             if self._fsync:
                 os.fsync(self._fd)
-        except BrokenPipeError:
+        except (BrokenPipeError, SinkError):
             raise  # a reader of our output that has seen enough is no error of ours
         except OSError as error:
             raise self._error("written", error) from error

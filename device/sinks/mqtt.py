@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from edge_hwr.errors import RuntimeMissingError, UsageError
 
 from ..live import Live
-from .delivery import FAREWELL_S, Delivery
+from .delivery import FAREWELL_S, Delivery, is_host
 from .discovery import announcements
 from .outbox import Outbox
 
@@ -58,7 +58,7 @@ class Mqtt(Delivery):
             port = parts.port
         except ValueError as error:
             raise UsageError(f"the broker's address cannot be understood: {error}") from error
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
+        if parts.scheme not in ("mqtt", "mqtts") or not is_host(parts.hostname) or parts.path.strip("/"):
             raise UsageError("a broker is an address as in mqtt://USER@HOST:1883, or mqtts:// with TLS")
         if parts.password:
             raise UsageError("the broker's address holds a password: put it into a file, and name that instead")

@@ -71,6 +71,11 @@ class Outbox:
                 self._database.close()
                 self._database = None
 
+    @property
+    def lasts(self) -> bool:
+        """Whether what is left in it will be there at the next start."""
+        return str(self._path) != ":memory:"
+
     def __len__(self) -> int:
         return self._count
 

@@ -6,12 +6,12 @@ import http.client
 import json
 import logging
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from edge_hwr import __version__
 from edge_hwr.errors import UsageError
 
-from .delivery import Delivery
+from .delivery import Delivery, is_host
 from .outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 TIMEOUT_S = 10.0
 _LATER = (408, 425, 429)
 """The only refusals of the class 4xx after which the same request may succeed."""
+
+
+_IN_ADDRESSES = "/?%:@!$&'()*+,;=~[]"
+"""What an address may have as it is, besides letters, digits, dots, dashes and underlines; the rest is encoded."""
 
 
 class Webhook(Delivery):
@@ -36,13 +40,14 @@ class Webhook(Delivery):
             port = parts.port
         except ValueError as error:
             raise UsageError(f"the webhook's address cannot be understood: {error}") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not is_host(parts.hostname):
             raise UsageError("a webhook is an address as in https://HOST/PATH")
         if "@" in parts.netloc:
             raise UsageError("the webhook's address holds a password: put a token into a file, and name it")
         self.name = f"webhook {parts.scheme}://{parts.netloc}"  # the path may be a secret
         self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
-        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._target = quote(target, safe=_IN_ADDRESSES)
         self._headers = {"Content-Type": "application/json", "User-Agent": f"edge-hwr/{__version__}"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"

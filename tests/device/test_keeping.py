@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,39 @@ def test_each_rotated_table_begins_with_its_columns(tmp_path: Path) -> None:
     assert {file.read_text().splitlines()[0] for file in tmp_path.iterdir()} == {
         "utc,source,image,sequence,age_ms,confidence,text"
     }
+
+
+def test_a_file_is_opened_again_after_a_rotation_that_failed(tmp_path: Path) -> None:
+    folder, away = tmp_path / "texts", tmp_path / "away"
+    folder.mkdir()
+    with Csv(folder / "texts.csv", rotate_bytes=100) as sink:
+        sink.write(result("1"))
+        folder.rename(away)
+        for _ in range(2):
+            with pytest.raises(SinkError, match=r"texts\.csv cannot be opened: No such file"):
+                sink.write(result("2"))
+        away.rename(folder)
+        sink.write(result("3"))
+    assert [row["text"] for row in csv.DictReader((folder / "texts.csv").open(newline=""))][-1] == "3"
+
+
+def test_a_pipe_is_given_the_columns_once() -> None:
+    read, write = os.pipe()
+    with Csv(f"/dev/fd/{write}") as sink:
+        sink.write(result("1"))
+        sink.write(result("2"))
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        assert [row["text"] for row in csv.DictReader(pipe)] == ["1", "2"]
+
+
+def test_results_that_are_kept_back_say_when_they_were_read() -> None:
+    early = result("1")
+    before = early.record()["utc"]
+    deadline = time.monotonic() + 5
+    while result("2").record()["utc"] <= before:
+        assert time.monotonic() < deadline
+    assert early.record()["utc"] == before
 
 
 def test_a_database_can_be_searched_while_it_is_written(tmp_path: Path) -> None:

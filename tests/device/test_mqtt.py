@@ -140,7 +140,7 @@ def test_a_broker_that_refuses_is_told_without_the_password(tmp_path: Path, capl
     passwords.write_text("")
     with Broker(tmp_path, "allow_anonymous false", f"password_file {passwords}") as broker:
         url = broker.url.replace("//", "//reader@")
-        with Mqtt(url, Outbox(":memory:"), Live(), device="desk", password="s3cret") as sink:
+        with Mqtt(url, Outbox(tmp_path / "outbox.sqlite"), Live(), device="desk", password="s3cret") as sink:
             sink.write(result("1"))
             deadline = time.monotonic() + 10
             while "refuses the connection" not in caplog.text and time.monotonic() < deadline:

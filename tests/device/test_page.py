@@ -210,6 +210,24 @@ def test_with_a_token_nothing_is_shown_without_it() -> None:
         assert unpack(watch(page.url, 1, Cookie=cookie.partition(";")[0])[0])[0]["state"] == "live"
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"a"),
+        ("application/x-www-form-urlencoded; charset=foo", b"token=%ff"),
+        ("application/x-www-form-urlencoded", b"\xff\xfe"),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=token\r\n\r\nx"),
+        ("multipart/form-data; boundary=b", b"no part at all"),
+    ],
+)
+def test_a_form_that_cannot_be_understood_is_refused(kind: str, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with page_of(token=TOKEN) as page:
+        answer = page.ask("/login", "POST", body, Content_Type=kind)
+    assert answer.status == HTTPStatus.BAD_REQUEST
+    assert answer.json == {"error": "the form cannot be understood"}
+    assert not caplog.records
+
+
 def test_requests_and_viewers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     from edge_hwr.device.page import routes
 

@@ -104,3 +104,7 @@ def test_what_goes_wrong_is_told(
     refused = invoke("install", "--config", str(odd), "--print")
     assert isinstance(refused.exception, UsageError)
     assert "a path with blanks" in str(refused.exception)
+    odd = tmp_path / "settings.toml"
+    for written in ('jsonl = "my results.jsonl"', 'csv = "day-%d.csv"'):
+        odd.write_text(written)
+        assert "a path with blanks" in str(invoke("install", "--config", str(odd), "--print").exception)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from edge_hwr.bundle import Bundle
 from edge_hwr.device.commands import config, run
 from edge_hwr.device.settings import Settings, load_settings, make_settings, read_secret
-from edge_hwr.errors import UsageError
+from edge_hwr.errors import EdgeHwrError, UsageError
 
 TOKEN = "0123456789abcdef"
 
@@ -62,6 +63,40 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     assert isinstance(done.exception, UsageError)
     assert message in str(done.exception)
     assert "\n" not in str(done.exception) or "TOML" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('source = "no/such/thing"', "'no/such/thing' is no source"),
+        ('model = "nosuchmodel"', "nosuchmodel"),
+        ('model = "digits"\nlexicon = "fr"', "a lexicon is for models of whole lines"),
+        ('model = "lines"\nlexicon = "nosuchlexicon"', "nosuchlexicon"),
+        ('webhook = "foo"', "a webhook is an address"),
+        ('mqtt = "not an url"', "a broker is an address"),
+        ('mqtt = "mqtt://host"\ndevice_name = "my desk!"', "no name of a device"),
+    ],
+)
+def test_what_cannot_be_started_is_not_fine(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    done = check(path)
+    assert isinstance(done.exception, EdgeHwrError)
+    assert message in str(done.exception)
+
+
+def test_models_and_sources_beside_the_file_are_found_from_everywhere(
+    tmp_path: Path, drawn_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.tflite").write_bytes(drawn_bundle.path.read_bytes())
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "digits").mkdir()
+    path = tmp_path / "c.toml"
+    path.write_text('model = "mine.tflite"\nsource = "pages"\n')
+    monkeypatch.chdir("/")
+    assert check(path).exit_code == 0
+    path.write_text('model = "digits"\n')
+    assert load_settings(path)["model"] == "digits"
 
 
 def test_a_file_that_is_fine_is_told_without_its_secrets(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from results import result
 
-from edge_hwr.device.sinks import Outbox, delivery
+from edge_hwr.device.sinks import Held, Outbox, delivery
 from edge_hwr.device.sinks.webhook import Webhook
 from edge_hwr.errors import SinkError, UsageError
 
@@ -111,9 +111,37 @@ def test_a_delivery_that_dies_tells_the_loop(monkeypatch: pytest.MonkeyPatch) ->
         sink._thread.join(5)
         with pytest.raises(SinkError, match="delivery has ended: a mistake of ours"):
             sink.write(result("1"))
+    with Dying("http://127.0.0.1/", Outbox(":memory:")) as sink:
+        sink._thread.join(5)
+        with pytest.raises(SinkError, match="delivery has ended"):
+            Held(sink).write(result("1"))  # at once, not after ten thousand
 
 
-@pytest.mark.parametrize("url", ["ftp://host/", "http://", "host", "http://[::1", "https://user:secret@host/"])
+def write_to_nobody(url: str, trouble: Exception | None = None) -> None:
+    with Webhook(url, Outbox(":memory:")) as sink:
+        sink.write(result("1"))
+        if trouble:
+            raise trouble
+
+
+def test_what_is_left_in_memory_is_lost_and_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FAREWELL_S", 0.1)
+    with receiver() as (url, _):
+        pass
+    with pytest.raises(SinkError, match="1 results could not be delivered and are lost"):
+        write_to_nobody(url)
+    with pytest.raises(KeyError, match="another trouble"):
+        write_to_nobody(url, KeyError("another trouble"))
+
+
+def test_letters_beyond_ascii_in_a_path_are_encoded() -> None:
+    with receiver() as (url, received), Webhook(f"{url}/café au lait", Outbox(":memory:")) as sink:
+        sink.write(result("1"))
+    assert len(received) == 1
+
+
+@pytest.mark.parametrize("url", ["ftp://host/", "http://", "host", "http://[::1", "https://user:secret@host/",
+                                 "http://192.168..5/", f"http://{'a' * 70}.org/"])  # fmt: skip
 def test_addresses_that_cannot_be_meant(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         Webhook(url, Outbox(":memory:"))
