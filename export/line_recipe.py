@@ -141,7 +141,7 @@ class LineRecipe:
         require(" " in self.charset, "charset", "a blank among the characters of a line")
         require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
         require(len(self.data) > 0, "data", "at least one source")
-        require(self.seed >= 0, "seed", "0 or more")
+        require(0 <= self.seed < 2**32, "seed", "0 to 4294967295")
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

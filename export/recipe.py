@@ -165,7 +165,7 @@ class Recipe:
         require(len(self.charset) >= 2, "charset", "two characters or more")
         require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
         require(len(self.data) > 0, "data", "at least one source")
-        require(self.seed >= 0, "seed", "0 or more")
+        require(0 <= self.seed < 2**32, "seed", "0 to 4294967295")
         for entry in self.data:
             both = sorted(set(entry.letters) & set(self.charset))
             require(not both, "data.letters", f"no characters of the charset (found {''.join(both)!r})")

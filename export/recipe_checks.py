@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from edge_hwr.errors import UsageError
 
-class ValueRefusedError(ValueError):
-    """A value outside of what its key allows."""
+
+class ValueRefusedError(UsageError):
+    """A value outside of what its key allows, in a recipe or as an option in place of it."""
 
     def __init__(self, key: str, wanted: str) -> None:
         super().__init__(f"{key}: wanted {wanted}")

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_hwr.errors import RecipeError
+from edge_hwr.errors import RecipeError, UsageError
+from edge_hwr.export.commands import train
 from edge_hwr.export.recipe import load_recipe, recipe_from_json, shipped_recipes
 
 SMALL = """\
@@ -114,3 +116,11 @@ def test_whatever_stands_in_a_recipe_it_loads_or_is_refused(key: str, value: obj
         assert "any.toml" in str(error)  # noqa: PT017 (that it raises nothing else is the point)
     else:
         assert recipe_from_json(recipe.to_json()) == recipe
+
+
+@pytest.mark.parametrize("recipe", ["digits", "lines"])
+@pytest.mark.parametrize("option", ["--epochs 0", "--minutes nan", "--minutes -1", "--seed -1", "--seed 4294967296"])
+def test_an_option_is_checked_like_the_key_it_stands_for(recipe: str, option: str) -> None:
+    done = CliRunner().invoke(train, [recipe, "--data", "nowhere", *option.split()])
+    assert isinstance(done.exception, UsageError)
+    assert "wanted" in str(done.exception)
