@@ -7,6 +7,7 @@ height: the box of a character (its longer side) or the height of a line of text
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -99,7 +100,7 @@ def load_strokes(path: str | Path) -> StrokeSet:
             return _unpack(packed)
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file of strokes") from error
-    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{path}: not a file of packed strokes, or a damaged one; fetch it again") from error
 
 

@@ -67,7 +67,13 @@ def test_unusable_stroke_files_are_refused(tmp_path: Path) -> None:
     short.write_bytes(whole.read_bytes()[:-200])
     np.savez(tmp_path / "other.npz", delta=np.zeros((3, 2)))
     uneven = pack(tmp_path / "uneven.npz", [SEVEN, DASH], "7-1")
-    for path in (tmp_path / "missing.npz", short, tmp_path / "other.npz", uneven):
+    packed = tmp_path / "packed.npz"
+    with np.load(whole) as arrays:
+        np.savez_compressed(packed, **arrays)
+    damaged = bytearray(packed.read_bytes())
+    damaged[70:76] = b"\xff\x00\xff\x7f\xff\x00"
+    packed.write_bytes(damaged)
+    for path in (tmp_path / "missing.npz", short, tmp_path / "other.npz", uneven, packed):
         with pytest.raises(DatasetError, match=path.name):
             load_strokes(path)
 
