@@ -10,7 +10,7 @@ import gzip
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -50,7 +50,7 @@ class Dataset:
         """`DatasetError` when the picture is damaged, `IndexError` beyond the end."""
         try:
             return Sample(self.names[index], self.texts[index], self._picture_of(index))
-        except (PictureError, OSError) as error:
+        except PictureError as error:
             raise DatasetError(f"dataset {self.name}: {error}") from error
 
     def __iter__(self) -> Iterator[Sample]:
@@ -69,22 +69,60 @@ def open_dataset(path: str | Path) -> Dataset:
     path = Path(path)
     try:
         if path.is_dir():
-            return _open_folder(path)
+            return _labelled(open_table(path))
         if path.suffix == ".npz":
             return _open_npz(path)
         if "images" in path.name and "idx3" in path.name:
             return _open_idx(path)
         if zipfile.is_zipfile(path):
-            return _open_zip(path)
+            return _labelled(open_table(path))
         path.open("rb").close()  # a file that is missing or may not be read says so itself
+    except OSError as error:
+        raise DatasetError(f"dataset {path}: {error.strerror or error}") from error
+    raise DatasetError(f"dataset {path}: neither a folder or zip with {LABELS}, nor an MNIST .npz, nor an idx3 file")
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of a `labels.tsv`: its line there, the picture's file, its text, and every column by its heading."""
+
+    line: int
+    file: str
+    text: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelTable:
+    """A dataset with a `labels.tsv`: its rows, and the encoded picture of one of them (`DatasetError` if damaged)."""
+
+    name: str
+    rows: tuple[TableRow, ...]
+    encoded: Callable[[TableRow], bytes]
+
+
+def open_table(path: Path) -> LabelTable:
+    """Open a folder or a zip with `labels.tsv`; every picture that it names must be there.
+
+    `DatasetError` tells what is wrong, with the line it is in.
+    """
+    try:
+        return _open_folder(path) if path.is_dir() else _open_zip(path)
     except OSError as error:
         raise DatasetError(f"dataset {path}: {error.strerror or error}") from error
     except zipfile.BadZipFile as error:
         raise DatasetError(f"dataset {path}: a damaged zip ({error})") from error
-    raise DatasetError(f"dataset {path}: neither a folder or zip with {LABELS}, nor an MNIST .npz, nor an idx3 file")
 
 
-def _open_folder(folder: Path) -> Dataset:
+def _labelled(table: LabelTable) -> Dataset:
+    def picture_of(index: int) -> Picture:
+        row = table.rows[index]
+        return decode_picture(table.encoded(row), row.file)
+
+    return Dataset(table.name, [row.file for row in table.rows], [row.text for row in table.rows], picture_of)
+
+
+def _open_folder(folder: Path) -> LabelTable:
     table = folder / LABELS
     if not table.is_file():
         raise DatasetError(f"dataset {folder}: no {LABELS} in it")
@@ -96,14 +134,10 @@ def _open_folder(folder: Path) -> Dataset:
             raise DatasetError(f"dataset {table}, line {row.line}: {row.file} lies outside of the dataset")
         if not picture.is_file():
             raise DatasetError(f"dataset {table}, line {row.line}: {row.file} is missing")
-
-    def picture_of(index: int) -> Picture:
-        return decode_picture((folder / rows[index].file).read_bytes(), rows[index].file)
-
-    return Dataset(str(folder), [row.file for row in rows], [row.text for row in rows], picture_of)
+    return LabelTable(str(folder), rows, lambda row: _read_file(folder, row.file))
 
 
-def _open_zip(path: Path) -> Dataset:
+def _open_zip(path: Path) -> LabelTable:
     archive = zipfile.ZipFile(path)
     tables = sorted((name for name in archive.namelist() if PurePosixPath(name).name == LABELS), key=len)
     if not tables:
@@ -114,12 +148,14 @@ def _open_zip(path: Path) -> Dataset:
     for row in rows:
         if str(inside / row.file) not in members:
             raise DatasetError(f"dataset {path}, {tables[0]}, line {row.line}: {row.file} is missing")
+    return LabelTable(str(path), rows, lambda row: _read_member(path, archive, str(inside / row.file)))
 
-    def picture_of(index: int) -> Picture:
-        file = rows[index].file
-        return decode_picture(_read_member(path, archive, str(inside / file)), file)
 
-    return Dataset(str(path), [row.file for row in rows], [row.text for row in rows], picture_of)
+def _read_file(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise DatasetError(f"dataset {folder}: {name}: {error.strerror or error}") from error
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
@@ -130,14 +166,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
         raise DatasetError(f"dataset {path}: {name} cannot be unpacked: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    file: str
-    text: str
-
-
-def _read_table(where: str, content: bytes) -> list[_Row]:
+def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
     """The rows of a `labels.tsv`; blank lines are passed over. `where` starts the errors."""
     try:
         lines = content.decode("utf-8-sig").split("\n")
@@ -156,10 +185,10 @@ def _read_table(where: str, content: bytes) -> list[_Row]:
         file = PurePosixPath(columns[0])
         if file.is_absolute() or ".." in file.parts:
             raise DatasetError(f"{where}, line {number}: {file} lies outside of the dataset")
-        rows.append(_Row(number, str(file), columns[1]))
+        rows.append(TableRow(number, str(file), columns[1], dict(zip(header, columns, strict=False))))
     if not rows:
         raise DatasetError(f"{where}: no samples below the header")
-    return rows
+    return tuple(rows)
 
 
 def _open_npz(path: Path) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -73,6 +73,16 @@ class Predictions:
         return ["" if index == BARE else bundle.labels[index] for index in self.classes.tolist()]
 
 
+def check_texts(dataset: Dataset, labels: Sequence[str], name: str) -> None:
+    """`DatasetError` for texts that the model of this name has no label for: they could only be wrong."""
+    outside = sorted(set(dataset.labels()) - set(labels))
+    if outside:
+        raise DatasetError(
+            f"dataset {dataset.name}: {len(outside)} of its texts are outside of the charset of {name} "
+            f"({', '.join(map(repr, outside[:5]))}{', …' if len(outside) > 5 else ''})"
+        )
+
+
 def evaluate(bundle: Bundle, dataset: Dataset, *, threads: int = 1) -> Evaluation:
     """Read every sample of a dataset of single glyphs; `ModelError` and `DatasetError` as `predict`."""
     return summarise(bundle, dataset, predict(bundle, dataset, threads=threads))
@@ -83,18 +93,12 @@ def predict(
 ) -> Predictions:
     """Read every sample of a dataset of single glyphs; `follow` may watch them go by, to show how far it is.
 
-    `ModelError` for a model of lines. `DatasetError` for texts that the model has no label for: they could only be
-    wrong.
+    `ModelError` for a model of lines, `DatasetError` as `check_texts`.
     """
     metadata = bundle.metadata
     if metadata.task != "glyph":
         raise ModelError(f"model {metadata.name}: this version evaluates glyph models, not {metadata.task} models")
-    outside = sorted(set(dataset.labels()) - set(bundle.labels))
-    if outside:
-        raise DatasetError(
-            f"dataset {dataset.name}: {len(outside)} of its texts are outside of the charset of {metadata.name} "
-            f"({', '.join(map(repr, outside[:5]))}{', …' if len(outside) > 5 else ''})"
-        )
+    check_texts(dataset, bundle.labels, metadata.name)
     reader = _GlyphReader(bundle, threads)
     parts: list[Predictions] = []
     samples = iter(follow(dataset))

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 import click
@@ -25,7 +26,7 @@ from .line_run import open_line_run, start_line_run
 from .pool import Pool, draw_pool
 from .quantize import PRECISIONS, Method, Precision
 from .recipe import Recipe, TrainingRecipe, load_recipe
-from .run_folder import open_run, read_record, start_run
+from .run_folder import kept_from_others, open_run, read_record, start_run
 from .silence import silenced
 
 Pace = TypeVar("Pace", TrainingRecipe, LineTrainingRecipe)
@@ -63,13 +64,11 @@ def train(
     if isinstance(wanted, LineRecipe):
         wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
         if start_from is not None:
-            open_line_run(start_from)  # that it is one should be known before the drawing, which takes minutes
             wanted = _starting_from(wanted, start_from)
         _train_lines(wanted, data, out or Path("runs") / wanted.name, workers, console)
     else:
         wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
         if start_from is not None:
-            open_run(start_from)  # as above
             wanted = _starting_from(wanted, start_from)
         _train_glyphs(wanted, data, out or Path("runs") / wanted.name, workers, console)
 
@@ -86,34 +85,46 @@ def _starting_from(wanted: AnyRecipe, lender: Path) -> AnyRecipe:
 
 def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: int, console: Console) -> None:
     sources, files = find_sources(wanted, data)
-    run = start_run(out, wanted, GlyphPreprocessing(), files)
-    if run.pool.is_file():
-        pool = Pool.load(run.pool)
-    else:
-        pool = draw_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
-        pool.save(run.pool)
-    _print_groups(pool.describe(), console)
-    with silenced():  # TensorFlow takes seconds to load: after all that can be wrong
-        from .training import train as train_network
-
-    outcome = train_network(run, pool, console)
+    with kept_from_others(out):
+        run = start_run(out, wanted, GlyphPreprocessing(), files)
+        if run.pool.is_file():
+            pool = Pool.load(run.pool)
+        else:
+            if wanted.training.start_from:
+                _glyph_training().check_lender(wanted, run.preprocessing)
+            pool = draw_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
+            pool.save(run.pool)
+        _print_groups(pool.describe(), console)
+        outcome = _glyph_training().train(run, pool, console)
     _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
 
 
 def _train_lines(wanted: LineRecipe, data: tuple[Path, ...], out: Path, workers: int, console: Console) -> None:
     sources, files = find_line_sources(wanted, data)
-    run = start_line_run(out, wanted, LinePreprocessing(), files)
-    if run.pool.is_file():
-        pool = LinePool.load(run.pool)
-    else:
-        pool = draw_line_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
-        pool.save(run.pool)
-    _print_groups(pool.describe(), console)
-    with silenced():
-        from .line_training import train_lines
-
-    outcome = train_lines(run, pool, console)
+    with kept_from_others(out):
+        run = start_line_run(out, wanted, LinePreprocessing(), files)
+        if run.pool.is_file():
+            pool = LinePool.load(run.pool)
+        else:
+            if wanted.training.start_from:
+                _line_training().check_lender(wanted, run.preprocessing)
+            pool = draw_line_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
+            pool.save(run.pool)
+        _print_groups(pool.describe(), console)
+        outcome = _line_training().train_lines(run, pool, console)
     _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
+
+
+def _glyph_training() -> ModuleType:
+    with silenced():  # TensorFlow takes seconds to load: after all that can be wrong without it
+        from . import training
+    return training
+
+
+def _line_training() -> ModuleType:
+    with silenced():
+        from . import line_training
+    return line_training
 
 
 def _print_groups(groups: dict[str, dict[str, int]], console: Console) -> None:
@@ -153,6 +164,8 @@ def export(
     if out.suffix != ".tflite":
         raise UsageError(f"--out {out}: a bundle is called NAME.tflite")
     # Found out now, not when all has been converted and measured.
+    if out.is_dir():
+        raise UsageError(f"--out {out}: a folder is in its place: name another file")
     if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
         raise UsageError(f"--out {out}: {out.parent} is no folder that can be written to: make it first")
     console = Console(highlight=False)

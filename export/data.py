@@ -37,7 +37,7 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
     for path in data:
         if not path.exists():
             raise DatasetError(f"{path}: no such file or folder (given with --data)")
-    strokes_path = _find(data, "unipen/chars_strokes.npz", "*_strokes.npz")
+    strokes_path = _find(data, "unipen/chars_strokes.npz", "*chars_strokes.npz")
     mnist_path = _find(data, "mnist/mnist.npz", "mnist*.npz")
     found: list[DrawnSource] = []
     files: list[Path] = []
@@ -57,6 +57,7 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
         elif wanted.source == "junk":
             strokes = load_strokes(strokes_path) if strokes_path else None
             source = Junk.load(wanted.samples, strokes, wanted.letters, recipe.charset)
+            files += [strokes_path] if strokes_path else []
         if source is not None:
             found.append(DrawnSource(source, wanted))
         elif wanted.source != "dataset":
@@ -67,7 +68,15 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
         files.append(path)
     if not any((drawn.source.labels != JUNK).any() for drawn in found):
         raise DatasetError("nothing to learn from: give datasets, MNIST, UNIPEN strokes or fonts with --data")
+    warn_of_unused(data, files)
     return found, list(dict.fromkeys(files))
+
+
+def warn_of_unused(data: Sequence[Path], files: Sequence[Path]) -> None:
+    """Say which of the paths that were given hold none of the files that are used."""
+    for path in data:
+        if not any(file == path or path in file.parents for file in files):
+            log.warning("%s: nothing in it that this recipe learns from: training without", path)
 
 
 def _find(data: Sequence[Path], inside: str, pattern: str) -> Path | None:
@@ -86,4 +95,4 @@ def _fonts(data: Sequence[Path]) -> list[Path]:
 
 
 def _is_dataset(path: Path) -> bool:
-    return (path / "labels.tsv").is_file() if path.is_dir() else path.suffix == ".zip" or "idx3" in path.name
+    return (path / "labels.tsv").is_file() if path.is_dir() else path.suffix.lower() == ".zip" or "idx3" in path.name

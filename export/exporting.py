@@ -13,9 +13,9 @@ from rich.status import Status
 from rich.table import Table
 
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, write_bundle
-from edge_hwr.datasets import Dataset, open_dataset
+from edge_hwr.datasets import Dataset
 from edge_hwr.errors import GateError, TrainingError
-from edge_hwr.evaluate import evaluate
+from edge_hwr.evaluate import check_texts, evaluate
 from edge_hwr.preprocess import preprocessing_digest
 from edge_hwr.runtime import TfliteModel
 
@@ -25,6 +25,7 @@ from .run_folder import RunFolder
 from .sensitivity import TensorNoise, find_noise, plot_noise
 from .silence import silenced
 from .strip import strip
+from .test_sets import open_tests
 from .verify import Measurement, choose_golden, fit_confidence, measure
 
 _NOISIEST = 5
@@ -76,7 +77,9 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
     """
     if not run.best_model.is_file():
         raise TrainingError(f"{run.path}: no best.keras in it yet: train it for an epoch at least")
-    datasets = [open_dataset(path) for path in options.tests]
+    tests = open_tests(options.tests)
+    for dataset in tests.values():
+        check_texts(dataset, run.recipe.charset, out.stem)
     pool = Pool.load(run.pool)
     validation = pool.select(pool.validation)
     if len(validation) == 0 or not validation.accuracies(validation.labels.astype(np.intp)):
@@ -102,9 +105,9 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
     outputs = TfliteModel(chosen.flatbuffer).invoke(golden)
     labels = tuple(run.recipe.charset)
     for candidate in {candidate.name: candidate for candidate in (candidates[0], chosen)}.values():
-        for path, dataset in zip(options.tests, datasets, strict=True):
+        for name, dataset in tests.items():
             bundle = Bundle(out, len(candidate.flatbuffer), candidate.flatbuffer, labels, metadata, b"")
-            metadata.metrics[candidate.precision][f"{path.name} (test)"] = _test(bundle, dataset)
+            metadata.metrics[candidate.precision][f"{name} (test)"] = _test(bundle, dataset)
     write_bundle(out, chosen.flatbuffer, labels, metadata, golden, outputs)
     return open_bundle(out)
 

@@ -263,4 +263,7 @@ def _read_tgz(tgz: Path, suffix: str) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except EdgeHwrError as problem:
+        sys.exit(f"edge-hwr: error: {problem}")

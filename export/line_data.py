@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_hwr.errors import DatasetError
 
+from .data import warn_of_unused
 from .fonts import SUFFIXES
 from .line_pool import DrawnLines
 from .line_recipe import LineRecipe
@@ -27,7 +28,7 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
     for path in data:
         if not path.exists():
             raise DatasetError(f"{path}: no such file or folder (given with --data)")
-    datasets = [path for path in data if _is_dataset(path)] + _inside(data, "banq_lines/train.zip")
+    datasets = _once([path for path in data if _is_dataset(path)] + _inside(data, "banq_lines/train.zip"))
     fonts = sorted({file for path in data for file in _handwriting(path)})
     passages = sorted({file for path in data if path.is_dir() and not _is_dataset(path) for file in path.glob("*.txt")})
     found: list[DrawnLines] = []
@@ -52,7 +53,10 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
             log.warning("no %s among the data (--data): training without", wanted.source)
         found += [DrawnLines(source, wanted) for source in sources]
     if not found:
-        raise DatasetError("nothing to learn from: give datasets of lines, strokes, or fonts and text with --data")
+        raise DatasetError(
+            "nothing to learn from: give datasets of lines or strokes with --data (fonts and text add to them)"
+        )
+    warn_of_unused(data, files)
     return found, list(dict.fromkeys(files))
 
 
@@ -66,6 +70,14 @@ def _inside(data: Sequence[Path], name: str) -> list[Path]:
     return []
 
 
+def _once(paths: Sequence[Path]) -> list[Path]:
+    """Each file once, however its path is written."""
+    kept: dict[Path, Path] = {}
+    for path in paths:
+        kept.setdefault(path.resolve(), path)
+    return list(kept.values())
+
+
 def _handwriting(path: Path) -> list[Path]:
     if not path.is_dir() or _is_dataset(path):
         return []
@@ -74,4 +86,4 @@ def _handwriting(path: Path) -> list[Path]:
 
 
 def _is_dataset(path: Path) -> bool:
-    return (path / "labels.tsv").is_file() if path.is_dir() else path.suffix == ".zip"
+    return (path / "labels.tsv").is_file() if path.is_dir() else path.suffix.lower() == ".zip"

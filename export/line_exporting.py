@@ -14,7 +14,7 @@ from rich.status import Status
 from rich.table import Table
 
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, write_bundle
-from edge_hwr.datasets import Dataset, open_dataset
+from edge_hwr.datasets import Dataset
 from edge_hwr.errors import GateError, TrainingError, UsageError
 from edge_hwr.evaluate_lines import evaluate_lines
 from edge_hwr.line_preprocess import line_preprocessing_digest
@@ -27,6 +27,7 @@ from .quantize import PRECISIONS, Method, Precision, choose_int8, convert, load_
 from .score_floor import with_floor
 from .silence import silenced
 from .strip import strip
+from .test_sets import open_tests
 
 Line = npt.NDArray[np.uint8]
 
@@ -72,7 +73,7 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
         )
     if not run.best_model.is_file():
         raise TrainingError(f"{run.path}: no best.keras in it yet: train it for an epoch at least")
-    datasets = [open_dataset(path) for path in options.tests]
+    tests = open_tests(options.tests)
     pool = LinePool.load(run.pool)
     calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
     with console.status("converting and measuring") as status:
@@ -89,9 +90,9 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
     golden = _choose_golden(pool, model)
     outputs = np.stack([model.invoke(line[np.newaxis]) for line in golden])
     for candidate in {candidate.precision: candidate for candidate in (candidates[0], chosen)}.values():
-        for path, dataset in zip(options.tests, datasets, strict=True):
+        for name, dataset in tests.items():
             bundle = Bundle(out, len(candidate.flatbuffer), candidate.flatbuffer, labels, metadata, b"")
-            metadata.metrics[candidate.precision][f"{_name(path)} (test)"] = _test(bundle, dataset)
+            metadata.metrics[candidate.precision][f"{name} (test)"] = _test(bundle, dataset)
     write_bundle(out, chosen.flatbuffer, labels, metadata, golden, outputs)
     return open_bundle(out)
 
@@ -220,11 +221,6 @@ def _figures(candidates: Sequence[LineCandidate]) -> dict[str, dict[str, float]]
 def _test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
     result = evaluate_lines(bundle, dataset)
     return {"cer": round(result.cer, 5), "wer": round(result.wer, 5), "samples": result.samples}
-
-
-def _name(path: Path) -> str:
-    """`banq_lines/test.zip`: without its folder, nobody knows which test it was."""
-    return f"{path.resolve().parent.name}/{path.name}"
 
 
 def _table(candidates: Sequence[LineCandidate]) -> Table:

@@ -9,21 +9,18 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from edge_hwr.errors import DatasetError, TrainingError
 from edge_hwr.line_preprocess import LinePreprocessing, preprocess_line
 
 from .arrays import read_arrays
+from .drawing_processes import draw_in_processes
 from .line_recipe import LineDataRecipe
 from .line_sources import LineSource
 
@@ -39,6 +36,11 @@ anybody."""
 _CHUNK = 200
 _VALIDATION = 250
 """Validation lines of each group, at most: a validation should not take longer than a few seconds."""
+
+_NO_LINES = (
+    "no lines to train on, or none to validate with (about one writer in ten is held out, by name): "
+    "give datasets of lines, or strokes"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,11 +142,14 @@ def draw_line_pool(
     sources: Sequence[DrawnLines], preprocessing: LinePreprocessing, *, seed: int, workers: int
 ) -> LinePool:
     """Draw all lines of all sources as their recipe wants them."""
+    held_out = np.concatenate([drawn.source.validation for drawn in sources])
+    if held_out.all() or not held_out.any():  # said before the drawing, which takes minutes
+        raise DatasetError(_NO_LINES)
     groups, jobs = _plan(sources, seed)
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), _start_worker, ([drawn.source for drawn in sources], preprocessing)
-    ) as executor:
-        parts = list(track(executor.map(_draw_chunk, jobs), "drawing lines", total=len(jobs), transient=True))
+    given = ([drawn.source for drawn in sources], preprocessing)
+    parts = draw_in_processes(
+        _draw_chunk, jobs, start=_start_worker, given=given, workers=workers, what="drawing lines"
+    )
     pixels = np.concatenate([part[0] for part in parts])
     widths = np.concatenate([part[1] for part in parts])
     texts = [text for part in parts for text in part[2]]
@@ -158,7 +163,7 @@ def draw_line_pool(
             "%d of %d drawn lines held no writing that could be read and were left out", wanted - len(texts), wanted
         )
     if not (~validation).any() or not validation.any():
-        raise DatasetError("no lines to train on, or none to validate with: give datasets of lines, or strokes")
+        raise DatasetError(_NO_LINES)
     return LinePool.of(pixels, preprocessing.height, widths, texts, group, validation, groups)
 
 
@@ -179,7 +184,9 @@ def _plan(sources: Sequence[DrawnLines], seed: int) -> tuple[list[str], list[_Jo
         for camera, times in ((False, drawn.wanted.clean), (True, drawn.wanted.camera)):
             if not times:
                 continue
-            groups.append(drawn.source.name + (" camera" if camera else ""))
+            name = drawn.source.name + (" camera" if camera else "")
+            if name not in groups:
+                groups.append(name)
             for validation in (False, True):
                 rows = np.flatnonzero(drawn.source.validation == validation)
                 if validation:
@@ -191,7 +198,7 @@ def _plan(sources: Sequence[DrawnLines], seed: int) -> tuple[list[str], list[_Jo
                 for chunk, start in enumerate(range(0, len(rows), _CHUNK)):
                     key = (0 if validation else seed, number, camera, validation, chunk)
                     part = rows[start : start + _CHUNK]
-                    jobs.append(_Job(number, len(groups) - 1, part, camera, validation, tuple(map(int, key))))
+                    jobs.append(_Job(number, groups.index(name), part, camera, validation, tuple(map(int, key))))
     return groups, jobs
 
 
@@ -206,7 +213,6 @@ _workers: list[_Worker] = []
 
 
 def _start_worker(sources: Sequence[LineSource], preprocessing: LinePreprocessing) -> None:
-    cv2.setNumThreads(1)
     _workers.append(_Worker(sources, preprocessing))
 
 

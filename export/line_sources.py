@@ -5,9 +5,7 @@ A source is a list of lines that it can draw as often as wanted, each time diffe
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_hwr.datasets import LABELS, open_dataset
+from edge_hwr.datasets import open_table
 from edge_hwr.errors import DatasetError
 from edge_hwr.picture import decode_picture
 
@@ -28,6 +26,8 @@ from .line_text import Passages, as_written, is_plain, untokenised
 from .paper import Picture
 from .sources import held_out, on_paper
 from .strokes import Coverage, Pen, StrokeSet, draw_strokes, load_strokes, roughen
+
+log = logging.getLogger(__name__)
 
 Strokes = list[npt.NDArray[np.float32]]
 
@@ -61,30 +61,34 @@ class ScannedLines:
     """
 
     pictures: tuple[bytes, ...]
+    files: tuple[str, ...]
     texts: tuple[str, ...]
     validation: npt.NDArray[np.bool_]
     name: str
 
     @classmethod
     def load(cls, path: Path, charset: str) -> ScannedLines:
-        allowed = set(charset)
-        pictures, texts, validation = [], [], []
-        for row, picture in _read_rows(path):
-            text = as_written(row["text"])
-            apart = held_out(f"writer {row.get('writer') or row['file']}")
-            repeated = row.get("boilerplate") == "1"
-            if text and set(text) <= allowed and not (apart and repeated):
-                pictures.append(picture)
+        allowed, table = set(charset), open_table(path)
+        pictures, files, texts, validation, outside = [], [], [], [], 0
+        for row in table.rows:
+            text = as_written(row.text)
+            apart = held_out(f"writer {row.columns.get('writer') or row.file}")
+            if not text or not set(text) <= allowed:
+                outside += 1
+            elif not (apart and row.columns.get("boilerplate") == "1"):
+                pictures.append(table.encoded(row))
+                files.append(f"{path}: {row.file}")
                 texts.append(text)
                 validation.append(apart)
-        # `banq_lines/train.zip` is called after its folder: "train" would say nothing.
-        name = path.name if path.is_dir() else path.resolve().parent.name
         if not texts:
             raise DatasetError(f"{path}: none of its texts can be written with the charset of the recipe")
-        return cls(tuple(pictures), tuple(texts), np.array(validation, bool), name)
+        if outside:
+            log.info("%s: %d of %d lines hold characters outside of the recipe's charset and are left out",
+                     path, outside, len(table.rows))  # fmt: skip
+        return cls(tuple(pictures), tuple(files), tuple(texts), np.array(validation, bool), _name_of(path))
 
     def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
-        picture = decode_picture(self.pictures[index], self.texts[index])
+        picture = decode_picture(self.pictures[index], self.files[index])
         if not camera:
             return DrawnLine(picture, self.texts[index])
         zoom = float(np.exp(rng.uniform(np.log(0.6), np.log(1.3))))
@@ -109,8 +113,8 @@ class UnipenLines:
     def load(cls, path: Path, charset: str) -> UnipenLines:
         strokes, allowed = load_strokes(path), set(charset)
         texts = [untokenised(as_written(label)) for label in strokes.label.tolist()]
-        fits = np.array([set(text) <= allowed and is_plain(text) for text in texts])
-        rows = np.flatnonzero(fits & ~strokes.test)
+        fits = np.array([set(text) <= allowed and is_plain(text) for text in texts], bool)
+        rows = _rows_that_fit(fits, strokes, path)
         return cls(strokes, rows, tuple(texts[row] for row in rows.tolist()), _writers_apart(strokes, rows))
 
     def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
@@ -132,8 +136,8 @@ class UnipenWords:
     def load(cls, path: Path, charset: str) -> UnipenWords:
         strokes, allowed = load_strokes(path), set(charset)
         labels = strokes.label.tolist()
-        fits = np.array([set(label) <= allowed and any(c.isalnum() for c in label) for label in labels])
-        rows = np.flatnonzero(fits & ~strokes.test)
+        fits = np.array([set(label) <= allowed and any(c.isalnum() for c in label) for label in labels], bool)
+        rows = _rows_that_fit(fits, strokes, path)
         writers, owner = np.unique(strokes.writer[rows], return_inverse=True)
         by_writer = tuple(rows[owner == number] for number in range(len(writers)))
         lines = np.concatenate([np.full(-(-len(own) // 5), number) for number, own in enumerate(by_writer)])
@@ -184,20 +188,19 @@ class WrittenFonts:
         return DrawnLine(photograph_line(ink, rng) if camera else on_paper(ink), text)
 
 
-def _read_rows(path: Path) -> list[tuple[dict[str, str], bytes]]:
-    """The rows of a dataset with all their columns, and the encoded pictures."""
-    open_dataset(path)  # says what is wrong with it, if anything is
+def _name_of(path: Path) -> str:
+    """What a dataset is called: `banq_lines/train.zip` after its folder, as "train" would say nothing."""
     if path.is_dir():
-        table = (path / LABELS).read_text("utf-8-sig")
-        return [(row, (path / row["file"]).read_bytes()) for row in _rows_of(table)]
-    with zipfile.ZipFile(path) as archive:
-        name = min((name for name in archive.namelist() if name.split("/")[-1] == LABELS), key=len)
-        folder = name.removesuffix(LABELS)
-        return [(row, archive.read(folder + row["file"])) for row in _rows_of(archive.read(name).decode("utf-8-sig"))]
+        return path.name
+    return path.resolve().parent.name if path.stem == "train" else path.stem
 
 
-def _rows_of(table: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE))
+def _rows_that_fit(fits: npt.NDArray[np.bool_], strokes: StrokeSet, path: Path) -> npt.NDArray[np.intp]:
+    """Rows whose texts fit (bool (N,)) and that are not kept for tests; there must be one."""
+    rows = np.flatnonzero(fits & ~strokes.test)
+    if not len(rows):
+        raise DatasetError(f"{path}: none of its texts can be written with the charset of the recipe")
+    return rows
 
 
 def _writers_apart(strokes: StrokeSet, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:

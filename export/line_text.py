@@ -52,11 +52,12 @@ class Passages:
 
     paragraphs: tuple[tuple[str, ...], ...]
     shares: tuple[float, ...]
+    charset: frozenset[str]
 
     @classmethod
     def load(cls, files: Sequence[Path], charset: str) -> Passages:
         """From text files in UTF-8, a paragraph a line; characters outside of the charset end a piece."""
-        allowed, found, weights = set(charset), [], []
+        allowed, found, weights = frozenset(charset), [], []
         for file in files:
             try:
                 lines = file.read_text("utf-8").splitlines()
@@ -67,11 +68,16 @@ class Passages:
                 found.append(texts)
                 weights.append(_LANGUAGE_WEIGHT.get(file.stem, 1.0))
         if not found:
-            raise DatasetError("no text to write with fonts: give a folder of .txt files with --data")
-        return cls(tuple(found), tuple(weight / sum(weights) for weight in weights))
+            names = ", ".join(file.name for file in files) or "no files"
+            raise DatasetError(f"no paragraph that the charset of the recipe can write in the texts ({names})")
+        return cls(tuple(found), tuple(weight / sum(weights) for weight in weights), allowed)
 
     def draw(self, rng: np.random.Generator) -> str:
-        """One line."""
+        """One line, of characters of the charset alone."""
+        text = self._varied(rng)
+        return text if self.charset.issuperset(text) else self._piece(rng)
+
+    def _varied(self, rng: np.random.Generator) -> str:
         kind = rng.random()
         if kind < 0.12:
             return _figures(rng)

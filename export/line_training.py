@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from edge_hwr.errors import TrainingError
+from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.metrics import character_error_rate
 
 from .arrays import read_arrays
@@ -84,6 +85,11 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
     return LineOutcome(state.epoch, state.best_epoch, state.best_figures)
 
 
+def check_lender(recipe: LineRecipe, preprocessing: LinePreprocessing) -> None:
+    """`TrainingError` unless the recipe's `start_from` has weights for its network."""
+    _State.fresh(recipe, preprocessing.height)
+
+
 @dataclass(slots=True, eq=False)
 class _State:
     """What changes during a training."""
@@ -110,7 +116,7 @@ class _State:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         optimizer.build(model.trainable_variables)
         if recipe.training.start_from:
-            _lend_weights(Path(recipe.training.start_from), model)
+            _lend_weights(Path(recipe.training.start_from), recipe.charset, model)
         return cls(model, optimizer, model.get_weights(), _step_function(model, optimizer))
 
     def progress(self, pace: LineTrainingRecipe, since: float = 0.0, share: float = 0.0) -> float:
@@ -257,7 +263,7 @@ def _score(figures: dict[str, float]) -> float:
     return float(np.mean(list(figures.values()))) if figures else math.inf
 
 
-def _lend_weights(lender: Path, model: Any) -> None:
+def _lend_weights(lender: Path, charset: str, model: Any) -> None:
     """Give the model the weights of another run's best one: from the beginning as far as the shapes agree, then from
     the end; a smaller network sees with the eyes of the larger one. `TrainingError` when not even the beginning fits.
     """
@@ -268,6 +274,8 @@ def _lend_weights(lender: Path, model: Any) -> None:
     if (begin := _common(lent, own)) == 0:
         raise TrainingError(f"{lender}: its network begins differently: start_from wants the same first stage")
     end = _common(lent[begin:][::-1], own[begin:][::-1])
+    if run.recipe.charset != charset:  # the last layer's kernel and bias are of characters
+        begin, end = min(begin, len(own) - 2), 0
     model.set_weights(lent[:begin] + own[begin : len(own) - end] + lent[len(lent) - end :])
 
 

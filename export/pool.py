@@ -9,16 +9,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import track
 
 from edge_hwr.errors import DatasetError, TrainingError
 from edge_hwr.layout import isolate_glyph
@@ -26,7 +21,8 @@ from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 
 from .arrays import read_arrays
 from .data import DrawnSource
-from .sources import JUNK, Source
+from .drawing_processes import draw_in_processes
+from .sources import JUNK, VALIDATION_SHARE, Source
 
 log = logging.getLogger(__name__)
 
@@ -109,15 +105,10 @@ class Pool:
 def draw_pool(sources: Sequence[DrawnSource], preprocessing: GlyphPreprocessing, *, seed: int, workers: int) -> Pool:
     """Draw all samples of all sources as their recipe wants them."""
     groups, jobs = _plan(sources, seed)
-    parts: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16]]] = []
-    # Spawned, not forked: the caller may have started the threads of TensorFlow already.
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), _start_worker, ([drawn.source for drawn in sources], preprocessing)
-    ) as executor:
-        drawn_parts = executor.map(_draw_chunk, jobs)
-        parts.extend(
-            track(drawn_parts, "drawing glyphs", total=len(jobs), transient=True, console=Console(stderr=True))
-        )
+    given = ([drawn.source for drawn in sources], preprocessing)
+    parts = draw_in_processes(
+        _draw_chunk, jobs, start=_start_worker, given=given, workers=workers, what="drawing glyphs"
+    )
     glyphs = np.concatenate([part[0] for part in parts])
     labels = np.concatenate([part[1] for part in parts])
     group = np.concatenate([np.full(len(job.rows), job.group, np.uint8) for job in jobs])
@@ -130,6 +121,10 @@ def draw_pool(sources: Sequence[DrawnSource], preprocessing: GlyphPreprocessing,
     if len(np.unique(pool.labels[~pool.validation & (pool.labels != JUNK)])) < 2:
         raise DatasetError(
             "the data hold fewer than two different characters to train on: there is nothing to tell apart"
+        )
+    if not (pool.validation & (pool.labels != JUNK)).any():
+        raise DatasetError(
+            f"no samples to validate with: about one in {VALIDATION_SHARE} is held out, by its name; give more data"
         )
     return pool
 
@@ -179,7 +174,6 @@ _workers: list[_Worker] = []
 
 
 def _start_worker(sources: Sequence[Source], preprocessing: GlyphPreprocessing) -> None:
-    cv2.setNumThreads(1)
     _workers.append(_Worker(sources, preprocessing))
 
 

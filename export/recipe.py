@@ -196,7 +196,11 @@ def load_recipe(name_or_path: str | Path) -> Recipe | LineRecipe:
 
 def recipe_from_json(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe | LineRecipe:
     """The recipe in a parsed TOML or JSON table, of the task that it names; `where` names its file in errors."""
-    recipe = _convert(LineRecipe if table.get("task") == "line" else Recipe, table, "", where)
+    kinds = {"glyph": Recipe, "line": LineRecipe}
+    task = table.get("task", "glyph")
+    if not isinstance(task, str) or task not in kinds:
+        raise RecipeError(f"{where}: task = {task!r}: wanted one of {', '.join(map(repr, kinds))}")
+    recipe = _convert(kinds[task], table, "", where)
     assert isinstance(recipe, Recipe | LineRecipe)
     return recipe
 

@@ -15,6 +15,7 @@ Each file is written beside its final name and renamed, so an interrupted traini
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.metadata
 import io
@@ -143,13 +144,35 @@ def open_run(path: Path) -> RunFolder:
     return RunFolder(path=path, record=record, recipe=recipe, preprocessing=preprocessing)
 
 
+@contextlib.contextmanager
+def kept_from_others(path: Path) -> Iterator[None]:
+    """Make a folder and keep other trainings out of it; `TrainingError` where one is in it already.
+
+    The lock is on the folder itself, and gone with this process however that ends.
+    """
+    with _reporting(path):
+        if path.exists() and not path.is_dir():
+            raise TrainingError(f"{path}: exists and is no run folder: choose another --out folder")
+        path.mkdir(parents=True, exist_ok=True)
+        folder = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TrainingError(f"{path}: another training is at work in it: choose another --out folder") from error
+        yield
+    finally:
+        os.close(folder)
+
+
 def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> None:
     """Make a run folder with this record, the data's description and the versions.
 
-    `TrainingError` where there is another one already: of another recipe, other data or another preprocessing.
+    `TrainingError` where there is another one already: of another recipe, other data or another preprocessing. One in
+    which nothing was drawn yet holds nothing to be lost, and is replaced.
     """
     record = record | {"data": [_describe(file) for file in data], "versions": _versions()}
-    if (path / "run.json").is_file():
+    if (path / "run.json").is_file() and (path / "pool.npz").is_file():
         old, new = _read_json(path / "run.json"), json.loads(json.dumps(record))
         changed = [key for key in ("recipe", "data", "preprocessing_digest") if old.get(key) != new[key]]
         if changed:
@@ -158,7 +181,7 @@ def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> No
             )
         return
     with _reporting(path):
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not (path / "run.json").is_file() and (not path.is_dir() or any(path.iterdir())):
             raise TrainingError(f"{path}: exists and is no run folder: choose another --out folder")
         path.mkdir(parents=True, exist_ok=True)
         _write_json(path / "run.json", record)
@@ -204,9 +227,7 @@ def _reporting(path: Path) -> Iterator[None]:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_atomically(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge_hwr.errors import TrainingError
+from edge_hwr.preprocess import GlyphPreprocessing
 
 from .arrays import read_arrays
 from .augmentation import Augmenter
@@ -70,7 +71,7 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
         None if taught is None else taught[~pool.validation],
         recipe.distillation,
     )
-    state = _State.fresh(recipe, pool)
+    state = _State.fresh(recipe, *pool.glyphs.shape[1:])
     state.resume(run)
     steps = len(training) // recipe.training.batch
     with _progress(console) as progress:
@@ -98,6 +99,11 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
     return Outcome(state.epoch, state.best_epoch, state.best_figures)
 
 
+def check_lender(recipe: Recipe, preprocessing: GlyphPreprocessing) -> None:
+    """`TrainingError` unless the recipe's `start_from` has weights for its network."""
+    _State.fresh(recipe, preprocessing.height, preprocessing.width)
+
+
 @dataclass(slots=True, eq=False)
 class _State:
     """What changes during a training."""
@@ -112,8 +118,7 @@ class _State:
     best_figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fresh(cls, recipe: Recipe, pool: Pool) -> _State:
-        height, width = pool.glyphs.shape[1:]
+    def fresh(cls, recipe: Recipe, height: int, width: int) -> _State:
         model = build_network(recipe.network, height=height, width=width, classes=len(recipe.charset))
         optimizer = keras.optimizers.AdamW(recipe.training.learning_rate, weight_decay=recipe.training.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -121,7 +126,7 @@ class _State:
         # XLA on a processor trains several times more slowly here.
         model.compile(optimizer, loss, jit_compile=False)
         if recipe.training.start_from:
-            _lend_weights(Path(recipe.training.start_from), model)
+            _lend_weights(Path(recipe.training.start_from), recipe.charset, model)
         return cls(model, model.get_weights())
 
     def progress(self, recipe: TrainingRecipe, since: float = 0.0, part: float = 0.0) -> float:
@@ -172,9 +177,11 @@ class _State:
         return {name: getattr(self, name) for name in ("epoch", "step", "elapsed")}
 
 
-def _lend_weights(lender: Path, model: Any) -> None:
-    """Give the model the weights of another run's best one; `TrainingError` when the networks differ."""
+def _lend_weights(lender: Path, charset: str, model: Any) -> None:
+    """Give the model the weights of another run's best one; `TrainingError` when networks or charsets differ."""
     run = open_run(lender)
+    if run.recipe.charset != charset:
+        raise TrainingError(f"{lender}: its charset is another one: start_from wants the same stages and charset")
     if not run.best_model.is_file():
         raise TrainingError(f"{lender}: no best.keras in it yet: train it for an epoch at least")
     weights = load_keras(run.best_model).get_weights()

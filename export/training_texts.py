@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from edge_hwr.errors import EdgeHwrError
 from edge_hwr.files import write_atomically
 
 from .language_texts import fetch_packages, handbook_paragraphs
@@ -30,4 +31,7 @@ def main(packages: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except EdgeHwrError as problem:
+        sys.exit(f"edge-hwr: error: {problem}")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from click.testing import CliRunner
+from conftest import write_dataset
 
 from edge_hwr.bundle import open_bundle, verify_golden
 from edge_hwr.datasets import open_dataset
-from edge_hwr.errors import GateError, TrainingError, UsageError
+from edge_hwr.errors import DatasetError, GateError, TrainingError, UsageError
 from edge_hwr.evaluate import evaluate
 from edge_hwr.export.commands import export
 from edge_hwr.export.networks import BACKBONES, build_network, predict
@@ -177,6 +178,12 @@ def test_bad_runs_and_names(tmp_path: Path, trained: Path) -> None:
         run_export(trained, tmp_path / "a.bin")
     with pytest.raises(UsageError, match="make it first"):
         run_export(trained, tmp_path / "nowhere" / "a.tflite")
+    (tmp_path / "folder.tflite").mkdir()
+    with pytest.raises(UsageError, match="a folder is in its place"):
+        run_export(trained, tmp_path / "folder.tflite")
+    letters = write_dataset(tmp_path / "letters", "ab")
+    with pytest.raises(DatasetError, match="outside of the charset"):
+        run_export(trained, tmp_path / "a.tflite", "--test", str(letters))
     run = copy_run(trained, tmp_path / "run")
     (run / "best.keras").unlink()
     with pytest.raises(TrainingError, match=r"best\.keras"):

@@ -49,6 +49,8 @@ def test_a_recipe_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
     [
         ('charset = "01"', 'charset = "01"\nepochs = 3', "unknown key epochs"),
         ("stages =", "stage =", "network.stage"),
+        ('charset = "01"', 'charset = "01"\ntask = "lines"', "task = 'lines': wanted one of 'glyph', 'line'"),
+        ('charset = "01"', 'charset = "01"\ntask = ["line"]', "task = ['line']"),
         ("clean = 1", 'clean = "1"', "data[0].clean"),
         ("clean = 1", "clean = 0", "data[0].camera"),
         ("clean = 1", "clean = true", "data[0].clean"),

@@ -113,6 +113,20 @@ def test_one_class_only_is_refused(tmp_path: Path) -> None:
         draw_pool(found, GlyphPreprocessing(), seed=1, workers=1)
 
 
+def test_samples_of_which_none_is_held_out_are_refused(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "few", "0127")
+    assert not LabelledPictures.load(dataset, "0127").validation.any()
+    sources, _ = find_sources(make_recipe({"source": "dataset", "clean": 1}, charset="0127"), [dataset])
+    with pytest.raises(DatasetError, match="no samples to validate with"):
+        draw_pool(sources, GlyphPreprocessing(), seed=1, workers=1)
+
+
+def test_strokes_of_words_are_not_taken_for_characters(tmp_path: Path) -> None:
+    (tmp_path / "words_strokes.npz").write_bytes(b"never opened")
+    with pytest.raises(DatasetError, match="nothing to learn from"):
+        find_sources(make_recipe({"source": "unipen", "clean": 1}), [tmp_path / "words_strokes.npz"])
+
+
 def test_nothing_to_learn_from(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nothing to learn from"):
         find_sources(make_recipe({"source": "fonts", "camera": 1}), [tmp_path])

@@ -17,7 +17,7 @@ from edge_hwr.export.batches import Targets
 from edge_hwr.export.commands import train
 from edge_hwr.export.networks import BACKBONES, build_network
 from edge_hwr.export.recipe import DistillationRecipe, NetworkRecipe
-from edge_hwr.export.run_folder import open_run
+from edge_hwr.export.run_folder import kept_from_others, open_run
 from edge_hwr.export.teachers import fit_ensemble
 
 
@@ -66,6 +66,23 @@ def test_a_training_can_start_from_another_run(tmp_path: Path, recipe: Path, dat
     wider = variant(recipe, tmp_path, ("[[8], [16], [16]]", "[[8], [16], [24]]"))
     with pytest.raises(TrainingError, match="network is another one"):
         run_train(wider, dataset, tmp_path / "wider", "--start-from", str(trained))
+
+
+def test_a_lender_that_does_not_fit_is_refused_before_the_drawing(
+    tmp_path: Path, recipe: Path, dataset: Path, trained: Path
+) -> None:
+    other = variant(recipe, tmp_path, ('charset = "0127"', 'charset = "7012"'))
+    out = tmp_path / "run"
+    with pytest.raises(TrainingError, match="its charset is another one"):
+        run_train(other, dataset, out, "--start-from", str(trained))
+    assert not (out / "pool.npz").exists()
+    run_train(other, dataset, out, "--epochs", "1")  # where nothing was drawn, another recipe may begin
+    assert open_run(out).best() is not None
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    with kept_from_others(tmp_path / "run"), pytest.raises(TrainingError, match="another training is at work in it"):
+        run_train(recipe, dataset, tmp_path / "run")
 
 
 def test_a_killed_training_goes_on_where_it_was(tmp_path: Path, recipe: Path, dataset: Path) -> None:

@@ -1,0 +1,62 @@
+"""Drawing spread over processes that neither outlive the training nor leave it waiting when one of them is killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+import cv2
+from rich.console import Console
+from rich.progress import track
+
+from edge_hwr.errors import TrainingError
+
+Job = TypeVar("Job")
+Part = TypeVar("Part")
+
+
+def draw_in_processes(
+    draw: Callable[[Job], Part],
+    jobs: Sequence[Job],
+    *,
+    start: Callable[..., None],
+    given: tuple[Any, ...],
+    workers: int,
+    what: str,
+) -> list[Part]:
+    """`draw` of every job, in their order, in as many processes; each of them is begun with `start(*given)`.
+
+    What `draw` raises is raised here. `TrainingError` where a process was killed.
+    """
+    # Spawned, not forked: the caller may have started the threads of TensorFlow already.
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(workers, spawn, _start, (start, given)) as executor:
+            parts = executor.map(draw, jobs)
+            shown = track(parts, what, total=len(jobs), transient=True, console=Console(stderr=True))
+            return list(shown)
+    except BrokenProcessPool as error:
+        raise TrainingError(
+            f"{what}: one of {workers} processes was killed, for want of memory perhaps: try fewer --workers"
+        ) from error
+
+
+def _start(start: Callable[..., None], given: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training, which then ends its processes
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    cv2.setNumThreads(1)
+    start(*given)
+
+
+def _end_with_parent() -> None:
+    """A process that draws holds its own queue open, and would wait for jobs of a parent long dead."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
