@@ -47,22 +47,26 @@ class LineFile:
         try:
             if self._fd < 0:
                 self._open()  # again: it could not be when the last one was full
-            state = os.fstat(self._fd)
-            full = state.st_size + len(line) > self._rotate_bytes
-            if self._rotate_bytes and full and state.st_size > len(self._heading):
+            size = os.fstat(self._fd).st_size
+            if self._rotate_bytes and size > len(self._heading) and size + len(line) > self._rotate_bytes:
                 self._rotate()
-                state = os.fstat(self._fd)
-            # A pipe has no size: what was written to it has gone.
-            if not state.st_size and not (self._headed and not stat.S_ISREG(state.st_mode)):
+            if self._at_the_beginning():
                 line = self._heading + line
             self._write(line)
             self._headed = True
             if self._fsync:
                 os.fsync(self._fd)
-        except (BrokenPipeError, SinkError):
+        except SinkError:
+            raise  # it could not be opened, and says so
+        except BrokenPipeError:
             raise  # a reader of our output that has seen enough is no error of ours
         except OSError as error:
             raise self._error("written", error) from error
+
+    def _at_the_beginning(self) -> bool:
+        state = os.fstat(self._fd)
+        # A pipe has no size: what was written to it has gone.
+        return not state.st_size if stat.S_ISREG(state.st_mode) else not self._headed
 
     def _write(self, line: bytes) -> None:
         written = 0
