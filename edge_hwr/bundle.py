@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.ctc import decode_greedy
 from edge_hwr.errors import BundleError, UsageError
-from edge_hwr.files import write_atomically
+from edge_hwr.files import read_file, write_atomically
 from edge_hwr.line_preprocess import LinePreprocessing, line_preprocessing_digest
 from edge_hwr.line_runtime import LineModel
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
@@ -101,7 +101,7 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
     """
     path = _find(name_or_path)
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise BundleError(f"model {path}: {error.strerror}") from error
     _check_digest(path, data)
@@ -111,7 +111,7 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
             members = {name: archive.read(name) for name in ("labels.txt", "edge_hwr.json", "golden.npz")}
         labels = tuple(members["labels.txt"].decode().removesuffix("\n").split("\n"))
         metadata = _read_metadata(path, json.loads(members["edge_hwr.json"]))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         if isinstance(error, BundleError):
             raise
         raise BundleError(f"model {path}: not a bundle that edge-hwr can read ({error}): export it again") from error

@@ -20,8 +20,8 @@ from edge_hwr.annotate import annotate
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, shipped_bundles
 from edge_hwr.datasets import open_dataset
 from edge_hwr.errors import PictureError, RuntimeMissingError, UsageError
-from edge_hwr.evaluate import predict, summarise
-from edge_hwr.evaluate_lines import LineEvaluation, predict_lines, summarise_lines
+from edge_hwr.evaluate import Evaluation, Predictions, predict, summarise
+from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lines, summarise_lines
 from edge_hwr.language_model import open_language_model
 from edge_hwr.picture import read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
@@ -108,14 +108,14 @@ def models(as_json: bool) -> None:
             metadata.charset,
             _accuracies(metadata),
         )
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
 @click.command()
 @click.argument("model")
 @click.argument("dataset")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the model.")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of the model.")
 @click.option(
     "--report",
     type=click.Path(file_okay=False, path_type=Path),
@@ -130,27 +130,31 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     folder or zip with labels.tsv, Keras' mnist.npz (its test half is used), or an idx3 file of images with its labels
     beside it.
     """
-    write_report = None
     bundle, samples = open_bundle(model), open_dataset(dataset)
+    write_report = None
     if report is not None:
         # Before the work: it may not be installed.
-        write_report = partial(_load_report_writer(bundle.metadata.task), report)
+        write_report = partial(_load_report_writer(bundle.metadata.task), report, bundle, samples)
         report.mkdir(parents=True, exist_ok=True)
     terminal = Console(stderr=True)
     follow = partial(track, description="reading", console=terminal, transient=True, disable=not terminal.is_terminal)
+    predictions: LinePredictions | Predictions
     if bundle.metadata.task == "line":
         language = None if lexicon is None else open_language_model(lexicon)
-        found = predict_lines(bundle, samples, threads=threads, lexicon=language, follow=follow)
-        if write_report is not None:
-            write_report(bundle, samples, found)
-        _print_lines(summarise_lines(bundle, samples, found), report, as_json=as_json)
-        return
-    if lexicon is not None:
+        predictions = predict_lines(bundle, samples, threads=threads, lexicon=language, follow=follow)
+        _print_lines(summarise_lines(bundle, samples, predictions), as_json=as_json)
+    elif lexicon is not None:
         raise UsageError(f"--lexicon is for models of whole lines; {bundle.metadata.name} reads single glyphs")
-    predictions = predict(bundle, samples, threads=threads, follow=follow)
-    result = summarise(bundle, samples, predictions)
+    else:
+        predictions = predict(bundle, samples, threads=threads, follow=follow)
+        _print_glyphs(summarise(bundle, samples, predictions), as_json=as_json)
     if write_report is not None:
-        write_report(bundle, samples, predictions)
+        write_report(predictions)  # behind the figures, which took minutes: the disk may be full
+        if not as_json:
+            click.echo(f"written: {report}/report.html")
+
+
+def _print_glyphs(result: Evaluation, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=False))
         return
@@ -164,12 +168,10 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     table.add_row("calibration error", f"{result.ece:.2%}")
     table.add_row("rejected as unsure", f"{result.rejected:.2%}")
     table.add_row("time per sample", f"{result.ms_p50:.3f} ms (median)")
-    if report is not None:
-        table.add_row("report", str(report / "report.html"))
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
-def _print_lines(result: LineEvaluation, report: Path | None, *, as_json: bool) -> None:
+def _print_lines(result: LineEvaluation, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=False))
         return
@@ -179,9 +181,7 @@ def _print_lines(result: LineEvaluation, report: Path | None, *, as_json: bool) 
     table.add_row("character errors", f"{result.cer:.2%} (CER), {result.cer_without_blanks:.2%} without blanks")
     table.add_row("word errors", f"{result.wer:.2%} (WER)")
     table.add_row("time per line", f"{result.ms_p50:.2f} ms (median), {result.ms_p90:.2f} ms (90th percentile)")
-    if report is not None:
-        table.add_row("report", str(report / "report.html"))
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
 def _load_report_writer(task: str) -> Callable[..., None]:

@@ -67,6 +67,8 @@ def open_dataset(path: str | Path) -> Dataset:
     Every picture that `labels.tsv` names must be there. `DatasetError` tells what is wrong, with the line it is in.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DatasetError(f"dataset {path}: neither a file nor a folder")
     try:
         if path.is_dir():
             return _labelled(open_table(path))

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
+
+
+def read_file(path: str | Path) -> bytes:
+    """What a file holds; `OSError` for a pipe or a device, too, which would be waited for."""
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    return path.read_bytes()
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import LanguageModelError
-from edge_hwr.files import write_atomically
+from edge_hwr.files import read_file, write_atomically
 
 SCHEMA = 2
 """The version of the layout that is written, and the newest that is read."""
@@ -177,7 +177,7 @@ def open_language_model(name_or_path: str | Path) -> LanguageModel:
     if str(name_or_path) in shipped_language_models():
         path = SHIPPED / f"{path}.lexicon"
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except FileNotFoundError as error:
         shipped = ", ".join(shipped_language_models()) or "none does"
         raise LanguageModelError(f"lexicon {path}: no such file, nor one that ships ({shipped})") from error

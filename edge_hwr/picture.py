@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import PictureError
-from edge_hwr.files import write_atomically
+from edge_hwr.files import read_file, write_atomically
 from edge_hwr.native_messages import native_messages_dropped
 from edge_hwr.picture_header import picture_header
 
@@ -57,12 +57,9 @@ def write_picture(path: str | Path, picture: Picture) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        # Looked at before it is opened: a pipe or a device would be waited for.
-        if path.exists() and not path.is_file():
-            raise PictureError(f"{path}: not a file")
-        if path.stat().st_size > _MOST_BYTES:
+        if path.is_file() and path.stat().st_size > _MOST_BYTES:
             raise PictureError(f"{path}: too large for a picture ({path.stat().st_size:,} bytes)")
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise PictureError(f"{path}: {error.strerror}") from error
 

@@ -16,6 +16,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 def read_arrays(path: Path, names: Sequence[str] | None = None) -> Arrays:
     """The arrays of these names, or all, of an npz file; `ValueError` says why it cannot be read."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ValueError("not a file")
     try:
         with np.load(path, allow_pickle=False) as packed:
             return {name: packed[name] for name in (packed.files if names is None else names)}

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from edge_hwr.errors import UsageError
 from edge_hwr.line_preprocess import LinePreprocessing
+from edge_hwr.option_types import FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
 
-from .data import find_sources
+from .data import check_held_out, find_sources
 from .exporting import ExportOptions, export_run
 from .line_data import find_line_sources
 from .line_exporting import LineExportOptions, export_line_run
@@ -92,6 +93,7 @@ def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: in
         else:
             if wanted.training.start_from:
                 _glyph_training().check_lender(wanted, run.preprocessing)
+            check_held_out(sources)
             pool = draw_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
             pool.save(run.pool)
         _print_groups(pool.describe(), console)
@@ -150,7 +152,7 @@ def _print_end(epochs: int, best_epoch: int, path: Path, name: str, console: Con
 )
 @click.option(
     "--max-drop",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     help="Points of accuracy, or of CER, it may lose to float  [default: the recipe's]",
 )
 @click.option("--test", "tests", multiple=True, type=click.Path(path_type=Path), help="Dataset to measure on as well.")

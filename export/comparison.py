@@ -85,6 +85,7 @@ def check_charset(dataset: Dataset, charset: str, recipe: str) -> None:
 def draw_comparison(models: Sequence[ComparedModel]) -> bytes:
     """A PNG with the errors, sizes and times of all, best first, on logarithmic scales."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     rows = range(len(models))
     colours = ["#c8501e" if model.training_seconds is None else "#4878a8" for model in models]
@@ -100,6 +101,7 @@ def draw_comparison(models: Sequence[ComparedModel]) -> bytes:
         axes.barh(rows, [max(value, floor) - floor for value in values], left=floor, color=colours)
         axes.set_xscale("log")
         axes.set_xlim(floor, 8 * max(positive, default=1))
+        axes.xaxis.set_minor_formatter(NullFormatter())  # within a decade they would be written over each other
         for row, value in enumerate(values):
             axes.annotate(shown(value), (max(value, floor), row), (4, 0), textcoords="offset points", va="center")
         axes.set_title(title, loc="left", fontsize=10)

@@ -13,7 +13,7 @@ from .continental import Continental
 from .fonts import SUFFIXES
 from .junk import Junk
 from .recipe import DataRecipe, Recipe
-from .sources import JUNK, Fonts, LabelledPictures, Mnist, Source, Unipen
+from .sources import JUNK, VALIDATION_SHARE, Fonts, LabelledPictures, Mnist, Source, Unipen
 from .strokes import load_strokes
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,14 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
         raise DatasetError("nothing to learn from: give datasets, MNIST, UNIPEN strokes or fonts with --data")
     warn_of_unused(data, files)
     return found, list(dict.fromkeys(files))
+
+
+def check_held_out(sources: Sequence[DrawnSource]) -> None:
+    """`DatasetError` where no character is held out for validation: known before the drawing, which takes minutes."""
+    if not any((drawn.source.validation & (drawn.source.labels != JUNK)).any() for drawn in sources):
+        raise DatasetError(
+            f"no samples to validate with: about one in {VALIDATION_SHARE} is held out, by its name; give more data"
+        )
 
 
 def warn_of_unused(data: Sequence[Path], files: Sequence[Path]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -19,6 +21,10 @@ from .data import find_sources
 from .rasterise import CHARACTER_SETS, WRITERS, CharacterSet, Writers, choose_drawings, write_rasterised
 from .recipe import Recipe, load_recipe
 from .strokes import load_strokes
+
+if TYPE_CHECKING:
+    from .comparison import ComparedModel
+    from .comparison_page import Setting
 
 
 @click.command()
@@ -97,10 +103,15 @@ def compare(
         compared += compare_baselines(sample, wanted.charset, tested, seed=seed)
     compared.sort(key=lambda model: -model.accuracy)
     setting = Setting(tested.name, len(tested), wanted.name, samples, len(sample.labels), sample.available, seed)
+    _print_compared(compared, setting, as_json=as_json)
+    # Behind the figures, which took minutes: the disk may be full.
     if chart:
         write_atomically(chart, draw_comparison(compared))
     if markdown:
         write_atomically(markdown, render_comparison(compared, setting, markdown, chart).encode())
+
+
+def _print_compared(compared: Sequence[ComparedModel], setting: Setting, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**setting.to_json(), "models": [model.to_json() for model in compared]}))
         return
@@ -111,6 +122,6 @@ def compare(
     for model in compared:
         training = "" if model.training_seconds is None else f"{model.training_seconds:,.1f} s"
         table.add_row(model.name, f"{model.accuracy:.2%}", f"{model.bytes:,}", f"{model.ms:.3f}", training)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(setting.describe())

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from edge_hwr.bundle import open_bundle
-from edge_hwr.errors import LanguageModelError
-from edge_hwr.files import write_atomically
+from edge_hwr.errors import LanguageModelError, UsageError
+from edge_hwr.files import read_file, write_atomically
 from edge_hwr.language_model import (
     BONUS,
     LARGEST_ORDER,
@@ -20,6 +20,7 @@ from edge_hwr.language_model import (
     LexiconMetadata,
     pack_language_model,
 )
+from edge_hwr.option_types import FiniteRange
 
 from .ngrams import prune, quantise, train
 
@@ -46,9 +47,9 @@ class Text:
               help="Longest n-gram, in characters.")  # fmt: skip
 @click.option("--size", type=click.IntRange(min=2_000), default=SIZE, show_default=True, metavar="BYTES",
               help="Largest file; the n-grams that matter least are left out.")  # fmt: skip
-@click.option("--weight", type=click.FloatRange(0, 2), default=WEIGHT, show_default=True, metavar="W",
+@click.option("--weight", type=FiniteRange(0, 2), default=WEIGHT, show_default=True, metavar="W",
               help="How much it counts beside what is seen.")  # fmt: skip
-@click.option("--bonus", type=click.FloatRange(-10, 10), default=BONUS, show_default=True, metavar="B",
+@click.option("--bonus", type=FiniteRange(-10, 10), default=BONUS, show_default=True, metavar="B",
               help="What each character gains: more weight wants more, or lines come out too short.")  # fmt: skip
 @click.option("--words", is_flag=True, help="Each line of the texts is a word or phrase, and nothing else may be read.")
 @click.option(
@@ -70,6 +71,10 @@ def lexicon(
 
     The first TEXT is to be most like what will be read; the others help as far as they make it more probable.
     """
+    if output.resolve() in {path.resolve() for path in texts}:
+        raise UsageError(f"--output {output}: is one of the texts, and would be written over: name another file")
+    if not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}: make it first")
     opened = [read_text(path) for path in texts]
     readable = None if charset_of is None else frozenset(open_bundle(charset_of).metadata.charset)
     charset = choose_charset(opened, readable, charset_of, skip=skip)
@@ -85,7 +90,7 @@ def lexicon(
 def read_text(path: Path) -> Text:
     """A text file in UTF-8; `LanguageModelError` where it is none, or holds nothing."""
     try:
-        content = path.read_bytes().decode("utf-8-sig")
+        content = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise LanguageModelError(f"text {path}: not UTF-8 at byte {error.start}: convert it") from error
     except OSError as error:
@@ -133,7 +138,9 @@ def build(
     licence: str = "",
 ) -> tuple[bytes, LexiconMetadata]:
     """The file of a language model of at most `size` bytes, and what stands in it."""
-    trained = train([text.lines for text in texts], charset, order, closed=bool(words))
+    # Lines between paragraphs were not written by anybody: counted, many a line would begin with a blank.
+    written = [[line for line in text.lines if line] for text in texts]
+    trained = train(written, charset, order, closed=bool(words))
     total = sum(len(level.keys) for level in trained)
     ngrams = min(total, int(size / _BYTES_PER_NGRAM))
     while True:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -21,7 +20,7 @@ from .line_errors import ComparedLine, compare_line, count_mistakes
 from .line_report_figures import draw_confidences, draw_error_rates
 from .line_report_page import WorstLine, render_line_page
 from .report_figures import DARK, LIGHT, Theme, draw_classes, draw_coverage, draw_reliability
-from .report_parts import Plot
+from .report_parts import Plot, picture_png
 
 PLOTS = ("rates", "confidence", "characters", "calibration", "coverage")
 
@@ -103,7 +102,4 @@ def _picture(line: ComparedLine, sample: Sample, preprocessing: LinePreprocessin
 
 def _png(picture: npt.NDArray[np.uint8]) -> bytes:
     """A picture for the page: never larger than it is shown."""
-    scale = _WIDEST / picture.shape[1]
-    if scale < 1:
-        picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return cv2.imencode(".png", picture)[1].tobytes()
+    return picture_png(picture, _WIDEST / picture.shape[1])

@@ -22,7 +22,7 @@ from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from .arrays import read_arrays
 from .data import DrawnSource
 from .drawing_processes import draw_in_processes
-from .sources import JUNK, VALIDATION_SHARE, Source
+from .sources import JUNK, Source
 
 log = logging.getLogger(__name__)
 
@@ -121,10 +121,6 @@ def draw_pool(sources: Sequence[DrawnSource], preprocessing: GlyphPreprocessing,
     if len(np.unique(pool.labels[~pool.validation & (pool.labels != JUNK)])) < 2:
         raise DatasetError(
             "the data hold fewer than two different characters to train on: there is nothing to tell apart"
-        )
-    if not (pool.validation & (pool.labels != JUNK)).any():
-        raise DatasetError(
-            f"no samples to validate with: about one in {VALIDATION_SHARE} is held out, by its name; give more data"
         )
     return pool
 

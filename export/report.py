@@ -30,7 +30,7 @@ from .report_figures import (
     draw_reliability,
 )
 from .report_page import WorstError, render_page
-from .report_parts import Plot
+from .report_parts import Plot, picture_png
 
 _WORST = 48
 """Errors that are shown."""
@@ -127,7 +127,4 @@ def _fit(picture: npt.NDArray[np.uint8], ground: int) -> npt.NDArray[np.uint8]:
 
 def _png(picture: npt.NDArray[np.uint8]) -> bytes:
     """A picture for the page: never larger than it is shown."""
-    scale = 2 * _SIDE / max(picture.shape)
-    if scale < 1:
-        picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return cv2.imencode(".png", picture)[1].tobytes()
+    return picture_png(picture, 2 * _SIDE / max(picture.shape))

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from html import escape
 from string import Template
 
+import cv2
+import numpy as np
+import numpy.typing as npt
+
 from edge_hwr import __version__
 
 from .confusion import NOTHING, ClassAccuracy, Mistake
@@ -19,6 +23,15 @@ class Plot:
 
     light: bytes = field(repr=False)
     dark: bytes = field(repr=False)
+
+
+def picture_png(picture: npt.NDArray[np.uint8], scale: float) -> bytes:
+    """A grey picture as PNG, scaled if that makes it smaller, by a pixel at least on each side."""
+    if scale < 1:
+        height, width = picture.shape
+        size = (max(round(width * scale), 1), max(round(height * scale), 1))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return cv2.imencode(".png", picture)[1].tobytes()
 
 
 def frame_page(title: str, subtitle: str, figures: Iterable[tuple[str, str]], body: str, style: str = "") -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,9 @@ from hypothesis import strategies as st
 
 from edge_hwr import bundle as bundles
 from edge_hwr.bundle import Bundle, open_bundle, shipped_bundles, verify_golden, write_bundle
-from edge_hwr.errors import BundleError
+from edge_hwr.datasets import open_dataset
+from edge_hwr.errors import BundleError, EdgeHwrError
+from edge_hwr.language_model import open_language_model
 from edge_hwr.runtime import TfliteModel
 
 
@@ -109,6 +113,13 @@ def test_metadata_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(BundleError, match=message):
         open_bundle(rewrite(drawn_bundle, tmp_path / "odd.tflite", **changes))
+
+
+@pytest.mark.parametrize("opened", [open_bundle, open_dataset, open_language_model])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, opened: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / "pipe.tflite")
+    with pytest.raises(EdgeHwrError, match=r"pipe\.tflite.*(not a file|neither a file)"):
+        opened(tmp_path / "pipe.tflite")
 
 
 def test_what_is_no_bundle_at_all(tmp_path: Path) -> None:

@@ -240,8 +240,23 @@ def test_the_command_builds_a_model_that_opens(edge_hwr, text: Path, tmp_path: P
 def test_a_folder_that_is_not_there_is_named(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     output = tmp_path / "nowhere" / "my.lexicon"
     code, _, error = edge_hwr(text, "-o", output)
-    assert code == 1
-    assert error == f"edge-hwr: error: {output}: No such file or directory\n"
+    assert code != 0
+    assert error == f"edge-hwr: error: --output {output}: there is no folder {output.parent}: make it first\n"
+
+
+def test_a_text_is_not_written_over(edge_hwr, text: Path) -> None:  # type: ignore[no-untyped-def]
+    before = text.read_bytes()
+    code, _, error = edge_hwr(text, "-o", text.parent / ".." / text.parent.name / text.name)
+    assert code != 0
+    assert "is one of the texts" in error
+    assert text.read_bytes() == before
+
+
+def test_lines_between_paragraphs_are_nothing_that_was_written(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    edge_hwr(text, "-o", tmp_path / "dense.lexicon")
+    text.write_text("\n\n\n".join(LINES), "utf-8")
+    edge_hwr(text, "-o", tmp_path / "loose.lexicon")
+    assert (tmp_path / "dense.lexicon").read_bytes() == (tmp_path / "loose.lexicon").read_bytes()
 
 
 def test_the_text_is_composed_first(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -281,7 +296,7 @@ def test_characters_that_a_model_cannot_read(edge_hwr, text: Path, tmp_path: Pat
         ("".join(map(chr, range(0x4E00, 0x4F00))).encode(), (), "255 at most"),
         (b"\x00\x01", ("--skip",), "no character of the texts is in the charset"),
         (b"abc", ("--order", "7"), "--order"),
-        (b"abc", ("--weight", "nan"), "weight of a language model: nan"),
+        (b"abc", ("--weight", "nan"), "not a finite number"),
         (b"abc", ("--bonus", "99"), "--bonus"),
         (b"abc", ("--charset-of", "no-such-model"), "no such file, nor a model that ships"),
     ],

@@ -39,7 +39,7 @@ def measure_cold_start(subject: Subject, threads: int) -> dict[str, Any]:
     `peak_mb` is in MiB, None on systems that do not tell; all of Python and OpenCV is in it.
     """
     kind = "bundle" if subject.bundle else "plain"
-    command = [sys.executable, "-m", __name__, str(subject.path), kind, str(threads)]
+    command = [sys.executable, "-P", "-m", __name__, str(subject.path), kind, str(threads)]
     starts = []
     for _ in range(_STARTS):
         try:

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset, open_dataset
-from edge_hwr.errors import UsageError
+from edge_hwr.errors import SinkError, UsageError
+from edge_hwr.option_types import FiniteRange
 from edge_hwr.reader import Reader
 
 from ..sources import Source, open_source
@@ -90,7 +91,7 @@ _FILE = click.Path(path_type=Path)
     "--source", metavar="S", help="Read frames of this camera, video or picture (as run does), not drawn ones."
 )
 @click.option("--data", metavar="DATASET", help="Check the accuracy on this dataset, not on drawn writing.")
-@click.option("--seconds", type=click.FloatRange(min=0.1), metavar="S", help="How long to measure.  [default: 10]")
+@click.option("--seconds", type=FiniteRange(min=0.1), metavar="S", help="How long to measure.  [default: 10]")
 @click.option("--runs", type=click.IntRange(min=1), metavar="N", help="Measure each case N times instead.")
 @click.option("--threads", type=_Counts(), metavar="N,...", help="Threads of the model.  [default: 1, and all cores]")
 @click.option(
@@ -102,7 +103,7 @@ _FILE = click.Path(path_type=Path)
     help="Of the bare invoke (glyph models).",
 )
 @click.option(
-    "--soak", "minutes", type=click.FloatRange(min=0.01), metavar="MINUTES", help="Then read on, for so long."
+    "--soak", "minutes", type=FiniteRange(min=0.01), metavar="MINUTES", help="Then read drawn pages on, for so long."
 )
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the report as JSON.")
 @click.option("--markdown", "markdown_file", type=_FILE, metavar="FILE", help="Write it as Markdown.")
@@ -110,7 +111,12 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--compare", "compared", nargs=2, type=_FILE, metavar="A B", help="Compare two JSON reports; measure nothing."
 )
-@click.option("--fail-if-slower", type=_Share(), metavar="P%", help="With --compare: exit 1 if B is slower by more.")
+@click.option(
+    "--fail-if-slower",
+    type=_Share(),
+    metavar="P%",
+    help="With --compare: exit 1 if B is slower by more, or that cannot be told.",
+)
 def bench(
     models: tuple[str, ...],
     source: str | None,
@@ -132,15 +138,17 @@ def bench(
     default. Several models, for example one network in several precisions, are measured in turns.
     """
     console = Console(highlight=False)
+    outputs = [path for path in (json_file, markdown_file, html_file) if path]
     if compared:
-        if models:
-            raise UsageError("--compare takes two reports and measures nothing: leave the models out")
+        if models or outputs:
+            raise UsageError("--compare takes two reports, measures and writes nothing: leave models and files out")
         return _compare(*compared, fail_if_slower, console)
     if fail_if_slower is not None:
         raise UsageError("--fail-if-slower needs --compare A.json B.json")
     if seconds is not None and runs is not None:
         raise UsageError("give --seconds or --runs, not both")
-    outputs = [path for path in (json_file, markdown_file, html_file) if path]
+    if source is not None and minutes is not None:
+        raise UsageError("--soak reads drawn pages again and again: leave --source out")
     for path in outputs:
         check_writable(path)
     budget = Budget(runs=runs) if runs is not None else Budget(seconds=seconds or _SECONDS)
@@ -155,10 +163,15 @@ def bench(
     )
     print_tables(report_tables(report), console)
     print_warnings(report["warnings"], console)
+    failed = False
     for file, draw in ((json_file, dump), (markdown_file, to_markdown), (html_file, to_html)):
-        if file:
-            save(file, draw(report))
-    return 0
+        try:
+            if file:
+                save(file, draw(report))
+        except SinkError as error:  # the others may have a place
+            click.echo(f"edge-hwr: error: {error}", err=True)
+            failed = True
+    return 1 if failed else 0
 
 
 def _measure(
@@ -206,7 +219,8 @@ def _measure(
     curve = None
     if minutes is not None:
         _tell(f"soak of {minutes:g} minutes")
-        curve = soak(frame_case(*bundles[0], threads[0])[1], minutes, watch)
+        case, run = frame_case(*bundles[0], threads[0])
+        curve = {"model": case.model, "threads": case.threads, **soak(run, minutes, watch)}
     board = watch.summary()
     return {
         "schema": SCHEMA,
@@ -260,17 +274,23 @@ def _measure_source(
 def _compare(before: Path, after: Path, share: float | None, console: Console) -> int:
     reports = load(before), load(after)
     try:
-        differences = compare(*reports)
+        differences, missing = compare(*reports)
+        warnings = [[str(warning) for warning in report["warnings"]] for report in reports]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise UsageError(f"reports {before}, {after}: not whole reports of edge-hwr bench ({error!r})") from error
     print_tables([difference_table(differences, f"{after.name} against {before.name}")], console)
-    for path, report in zip((before, after), reports, strict=True):
-        print_warnings([f"{path.name}: {warning}" for warning in report["warnings"]], console)
+    for path, found in zip((before, after), warnings, strict=True):
+        print_warnings([f"{path.name}: {warning}" for warning in found], console)
+    print_warnings([f"{case}: in {before.name} alone" for case in missing], console)
     if share is None:
         return 0
-    failing = slower_than(differences, share)
-    for one in failing:
-        click.echo(f"edge-hwr: error: {one.case}: slower by {one.ratio.value - 1:.1%}, more than {share:.0%}", err=True)
+    failing = [f"{one.case}: slower by {one.ratio.value - 1:.1%}, more than {share:.0%}"
+               for one in slower_than(differences, share)]  # fmt: skip
+    # What cannot be told has not passed.
+    failing += [f"{one.case}: {one.verdict}: measure for longer" for one in differences if not one.told]
+    failing += [f"{case}: not in {after.name}: measure the same cases" for case in missing]
+    for line in failing:
+        click.echo(f"edge-hwr: error: {line}", err=True)
     return 1 if failing else 0
 
 

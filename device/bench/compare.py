@@ -16,6 +16,7 @@ from .watch import describe_case
 BETWEEN_PROCESSES = 0.02
 """Two processes of the same program differ by so much for no reason but where their memory happens to lie."""
 
+_UNTOLD = "too few runs to tell"
 _SAME = ("board", "processor", "architecture", "cores")
 
 
@@ -32,9 +33,14 @@ class Difference:
     ratio: Ratio
     verdict: str
 
+    @property
+    def told(self) -> bool:
+        """Whether there were runs enough to tell."""
+        return self.verdict != _UNTOLD
 
-def compare(before: Report, after: Report) -> list[Difference]:
-    """The totals of all cases that both reports have.
+
+def compare(before: Report, after: Report) -> tuple[list[Difference], list[str]]:
+    """The totals of all cases that both reports have, and the cases, in words, that the first alone has.
 
     `UsageError` when the machines differ, or what was read, or no case is in both: a ratio would mean nothing.
     """
@@ -43,7 +49,9 @@ def compare(before: Report, after: Report) -> list[Difference]:
     pairs = [(known[_key(one)], one) for one in after["series"] if _key(one) in known]
     if not pairs:
         raise UsageError("the reports have no case in common: measure the same models, threads and batches")
-    return [_differ(earlier, later) for earlier, later in pairs]
+    measured = {_key(one) for one in after["series"]}
+    missing = [describe_case(one) for key, one in known.items() if key not in measured]
+    return [_differ(earlier, later) for earlier, later in pairs], missing
 
 
 def slower_than(differences: Sequence[Difference], share: float) -> list[Difference]:
@@ -55,7 +63,7 @@ def _differ(earlier: Series, later: Series) -> Difference:
     blocks = earlier["stages"]["total"]["blocks"], later["stages"]["total"]["blocks"]
     ratio = bootstrap_ratio(*blocks, np.random.default_rng(0))
     if min(map(len, blocks)) < LEAST_BLOCKS:
-        verdict = "too few runs to tell"
+        verdict = _UNTOLD
     elif ratio.low > 1 and ratio.value > 1 + BETWEEN_PROCESSES:
         verdict = "slower"
     elif ratio.high < 1 and ratio.value < 1 - BETWEEN_PROCESSES:

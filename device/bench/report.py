@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import tempfile
 import time
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
@@ -98,6 +99,10 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"report {path}: a folder, not a file")
     if not path.parent.is_dir():
         raise UsageError(f"report {path}: there is no folder {path.parent}")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise UsageError(f"report {path}: nothing can be written to {path.parent}: {error.strerror}") from error
 
 
 def load(path: Path) -> Report:

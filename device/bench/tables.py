@@ -170,7 +170,8 @@ def _soak_table(curve: dict[str, Any]) -> Table:
     ]
     note = f"The last tenth took {curve['drift']:.3f} times as long as the first."
     header = ("after", "p50", "p99", "frames/s", "°C", "MHz", "flags")
-    return Table(f"Soak of {curve['minutes']:g} minutes", header, rows, note=note)
+    what = f"{curve['model']}, drawn pages, {curve['threads']} thread{'' if curve['threads'] == 1 else 's'}"
+    return Table(f"Soak of {curve['minutes']:g} minutes: {what}", header, rows, note=note)
 
 
 def _figure(value: float | None) -> str:

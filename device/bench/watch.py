@@ -75,7 +75,9 @@ def describe_case(series: Mapping[str, Any]) -> str:
 def _board_warnings(board: Mapping[str, Any]) -> list[str]:
     before, during = board["before"], board["during"]
     found = []
-    raised = during["flags"] or []
+    # A dip between two samples is seen by what the board remembers of it.
+    remembered = set(board["after"]["past_flags"] or []) - set(before["past_flags"] or [])
+    raised = sorted({*(during["flags"] or []), *remembered})
     if raised:
         remedy = "use a stronger power supply" if "under-voltage" in raised else "cool the board"
         found.append(f"the board reported {', '.join(raised)} during the run: figures are too slow; {remedy}")

@@ -7,6 +7,8 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from .finding import Finding, failure, fine, warning
@@ -80,12 +82,19 @@ def check_contiguous_memory(root: Path = ROOT) -> Finding:
     return fine(name, found)
 
 
+def _folders() -> Iterator[Path]:
+    """The folder that we are in and the user's own, if there are such: the first may have been removed."""
+    for find in (Path.cwd, Path.home):
+        with suppress(OSError, RuntimeError):
+            yield find()
+
+
 def check_disk(folder: Path | None = None) -> Finding:
     """Whether results can be written to `folder`: by default the one we are in, else the user's own."""
     name = "Disk"
-    folders = [folder] if folder else [Path.cwd(), Path.home()]
     refused: OSError | None = None
-    for place in folders:
+    place = folder or Path()
+    for place in [folder] if folder else _folders():
         try:
             with tempfile.TemporaryFile(dir=place) as file:
                 file.write(b"\0")

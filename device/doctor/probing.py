@@ -52,7 +52,8 @@ def probe(name: str) -> Answer:
     """Run one of the functions of `probes` in a new process of the same Python."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", _PROBES, name],
+            # Without -P, files of the folder that we are in would be imported first.
+            [sys.executable, "-P", "-m", _PROBES, name],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -140,7 +140,7 @@ def about(live: Live) -> dict[str, Any]:
 def encode(grey: NDArray[np.uint8], *, width: int | None = WIDTH, quality: int = QUALITY) -> bytes:
     """A grey picture as a JPEG, `width` pixels wide at most."""
     if width is not None and grey.shape[1] > width:
-        height = round(grey.shape[0] * width / grey.shape[1])
+        height = max(round(grey.shape[0] * width / grey.shape[1]), 1)
         grey = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     return cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 

@@ -23,7 +23,7 @@ _HEADERS = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -50,7 +50,9 @@ class Guard:
         elif request.path not in OPEN_PATHS and not self.admits(request):
             wants_page = request.path == "/" and request.method == "GET"
             if wants_page:
-                response = web.Response(text=request.app[LOGIN], content_type="text/html", status=401)
+                said = '<p role="alert">That token is wrong.</p>' if "wrong" in request.query else ""
+                asked = request.app[LOGIN].replace("<!-- wrong -->", said)
+                response = web.Response(text=asked, content_type="text/html", status=401)
             else:
                 response = web.json_response({"error": "the token is missing or wrong"}, status=401)
             response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"

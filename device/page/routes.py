@@ -7,14 +7,18 @@ import json
 import sqlite3
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from typing import TypeVar
 
 from aiohttp import WSMsgType, hdrs, web
 
 from ..live import Live, State
+from .door import SILENT_S
 from .feed import Feed, encode
 from .guard import LOGIN, Guard
 from .metrics import Metrics
 from .snapshots import Snapshots
+
+Answer = TypeVar("Answer")
 
 MOST_VIEWERS = 50
 LARGEST_REQUEST = 4096
@@ -71,7 +75,10 @@ class _Page:
 
     async def login(self, request: web.Request) -> web.Response:
         try:
-            form = await request.post()
+            async with asyncio.timeout(SILENT_S):
+                form = await request.post()
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout(reason="the form did not come") from error
         except (ValueError, LookupError) as error:  # of an unknown charset, without a boundary, cut short
             raise web.HTTPBadRequest(reason="the form cannot be understood") from error
         return self._guard.login(str(form.get("token", "")))
@@ -127,26 +134,33 @@ class _Page:
         return web.Response(text=f"{settled.text}\n" if settled else "")
 
     async def snapshots(self, _request: web.Request) -> web.Response:
-        return _json(await asyncio.to_thread(self._snapshots.all))
+        return _json(await _of_snapshots(self._snapshots.all))
 
     async def take(self, _request: web.Request) -> web.Response:
         if (view := self._live.view) is None:
             raise web.HTTPConflict(reason="there is no picture yet")
-        try:
-            return _json(await asyncio.to_thread(self._snapshots.take, view), status=201)
-        except sqlite3.OperationalError as error:
-            raise web.HTTPInsufficientStorage(reason="the disk is full") from error
+        return _json(await _of_snapshots(self._snapshots.take, view), status=201)
 
     async def snapshot(self, request: web.Request) -> web.Response:
-        picture = await asyncio.to_thread(self._snapshots.picture, int(request.match_info["number"]))
+        picture = await _of_snapshots(self._snapshots.picture, int(request.match_info["number"]))
         if picture is None:
             raise web.HTTPNotFound(reason="no such snapshot")
         return web.Response(body=picture, content_type="image/jpeg")
 
     async def drop(self, request: web.Request) -> web.Response:
-        if not await asyncio.to_thread(self._snapshots.drop, int(request.match_info["number"])):
+        if not await _of_snapshots(self._snapshots.drop, int(request.match_info["number"])):
             raise web.HTTPNotFound(reason="no such snapshot")
         return web.Response(status=204)
+
+
+async def _of_snapshots(ask: Callable[..., Answer], *given: object) -> Answer:
+    """What the database answers; 507 where its disk is full, 503 where it is locked by another program, say."""
+    try:
+        return await asyncio.to_thread(ask, *given)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+            raise web.HTTPInsufficientStorage(reason="the disk is full") from error
+        raise web.HTTPServiceUnavailable(reason=f"the snapshots cannot be had: {error}") from error
 
 
 def _json(value: object, status: int = 200) -> web.Response:

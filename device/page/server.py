@@ -14,6 +14,7 @@ from aiohttp import web
 from edge_hwr.errors import SinkError
 
 from ..live import Live
+from .door import Door
 from .feed import Feed
 from .guard import Guard
 from .routes import make_application
@@ -82,15 +83,18 @@ class _Server:
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         with Snapshots(self._snapshots) as snapshots, Feed(self._live) as feed:
+            door = Door()
             application = make_application(self._live, feed, snapshots, Guard(self._token))
-            runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, handle_signals=False)
+            application.middlewares.insert(0, door.middleware)
+            runner = web.AppRunner(
+                application, access_log=None, shutdown_timeout=1.0, handle_signals=False, keepalive_timeout=30.0
+            )
             await runner.setup()
+            assert runner.server is not None  # it has one once it is set up
             try:
-                site = web.TCPSite(runner, self._host, self.port)
-                await site.start()
-                self.port = runner.addresses[0][1]
-                self.started.set()
-                await self._ending.wait()
+                async with door.open(runner.server, self._host, self.port) as self.port:
+                    self.started.set()
+                    await self._ending.wait()
             finally:
                 await runner.cleanup()
 

@@ -207,6 +207,24 @@ def test_two_reports_are_compared(
     assert ("slower by 30.0%, more than 10%" in said.err) == bool(code)
 
 
+@pytest.mark.parametrize("spoil", ["missing", "short"])
+def test_what_cannot_be_told_has_not_passed(
+    spoil: str, written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    after = json.loads((written / "report.json").read_text())
+    if spoil == "missing":
+        after["series"] = after["series"][1:]
+    else:
+        after["series"][0]["stages"]["total"]["blocks"] = after["series"][0]["stages"]["total"]["blocks"][:2]
+    (tmp_path / "after.json").write_text(json.dumps(after))
+    compared = ("--compare", written / "report.json", tmp_path / "after.json")
+    assert bench(*compared) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert {"missing": "in report.json alone", "short": "too few"}[spoil] in told
+    assert bench(*compared, "--fail-if-slower", "50%") == 1
+    assert {"missing": "not in after.json", "short": "too few runs to tell"}[spoil] in capsys.readouterr().err
+
+
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The one line that a failing run ends with."""
     assert bench(*arguments) != 0
@@ -225,6 +243,7 @@ def test_reports_that_cannot_be_compared(written: Path, tmp_path: Path, capsys: 
         (report.read_text()[:1000], "damaged, or no JSON"),
         ("[1, 2]", "not a report"),
         ('{"schema": 1, "series": [{}]}', "not whole reports"),
+        (json.dumps({k: v for k, v in json.loads(report.read_text()).items() if k != "warnings"}), "not whole reports"),
     ):
         other.write_text(content)
         assert complaint in refused(capsys, "--compare", report, other)
@@ -342,6 +361,10 @@ def test_ctrl_c_leaves_no_report(drawn_bundle: Bundle, tmp_path: Path) -> None:
         (["--json", "/no/such/folder/report.json"], "there is no folder"),
         (["--json", "/tmp"], "a folder"),
         (["--seconds", "0"], "--seconds"),
+        (["--seconds", "nan"], "not a finite number"),
+        (["--soak", "inf"], "not a finite number"),
+        (["--soak", "1", "--source", "film.avi"], "leave --source out"),
+        (["--json", "/proc/report.json"], "nothing can be written to /proc"),
         (["--source", "/no/such/file.avi"], "/no/such/file.avi"),
         (["--data", "/no/such/dataset"], "/no/such/dataset"),
     ],
@@ -356,6 +379,7 @@ def test_options_that_do_not_go_together(
     plain: Path, drawn_bundle: Bundle, written: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = written / "report.json"
-    assert "leave the models out" in refused(capsys, drawn_bundle.path, "--compare", report, report)
+    assert "leave models and files out" in refused(capsys, drawn_bundle.path, "--compare", report, report)
+    assert "leave models and files out" in refused(capsys, "--compare", report, report, "--markdown", "out.md")
     assert "need a bundle" in refused(capsys, plain, "--soak", "1")
     assert "named twice" in refused(capsys, plain, plain, plain)

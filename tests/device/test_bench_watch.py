@@ -39,6 +39,12 @@ def test_what_happens_in_between_is_seen(during: Condition, complaint: str, monk
     assert complaint in warning
 
 
+def test_a_dip_between_two_looks_is_remembered_by_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    after = replace(FINE, past_flags=("under-voltage", "throttled"))
+    (warning,) = warnings_about(seen(monkeypatch, FINE, after), [])
+    assert "reported throttled, under-voltage during the run" in warning
+
+
 def test_what_was_so_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     before = replace(FINE, load=2.5, past_flags=("under-voltage",))
     past, load = warnings_about(seen(monkeypatch, before, before), [])

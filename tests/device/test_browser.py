@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from faults import FULL, report
 from mjpeg_server import part, serve
+from page_client import TOKEN
 from processes import running_page
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +107,26 @@ def test_a_person_watches_keeps_a_snapshot_and_sees_a_stall(browser: Any) -> Non
         f"stream frozen under a page in Chromium ({browser.size})",
         "live text seen, snapshot kept, shown as stalled, live again by itself; no console error",
     )
+
+
+def test_a_person_shows_the_token(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    camera = Pages()
+    given = ("--token-file", str(tmp_path / "token"))
+    with serve(camera.send) as url, running_page("--source", url, *given) as page:
+        browser.get(page)
+        show_token(browser, "a wrong token")
+        wait_until(lambda: [one.text for one in browser.find_elements("css selector", "[role=alert]")])
+        show_token(browser, TOKEN)
+        wait_until(lambda: [one.text for one in browser.find_elements("id", "state")] == ["live"])
+        said = [entry["message"] for entry in browser.get_log("browser") if entry["level"] != "DEBUG"]
+        assert [message for message in said if "401" not in message] == []
+
+
+def show_token(browser: Any, token: str) -> None:
+    (field,) = browser.find_elements("name", "token")
+    field.send_keys(token)
+    field.submit()
 
 
 def shoot(browser: Any, name: str) -> None:

@@ -91,6 +91,22 @@ def test_a_bundle_that_cannot_be_used_is_named_and_a_useless_runtime_is_no_fault
         probes.models()
 
 
+def test_files_of_the_folder_that_we_are_in_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "cv2", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('mine')")
+    monkeypatch.chdir(tmp_path)
+    answer = probe("opencv")
+    assert answer.well, answer.error
+
+
+def test_a_folder_that_was_removed_under_us_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert f"free in {tmp_path}" in check_disk().found
+
+
 def test_a_probe_that_raises() -> None:
     answer = probe("no such probe")
     assert (answer.well, answer.kind) == (False, "KeyError")

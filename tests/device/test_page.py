@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from http import HTTPStatus
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from barcode import BarcodeReader, numbered_frame
 from page_client import TOKEN, page_of, unpack, wait_for, watch
 
 from edge_hwr.device.live import Live, State
-from edge_hwr.device.page import feed, serve, snapshots
+from edge_hwr.device.page import door, feed, serve, snapshots
 from edge_hwr.errors import SinkError, SourceError
 
 pytest.importorskip("aiohttp", reason="the page is installed with the extra `device`")
@@ -237,6 +239,39 @@ def test_requests_and_viewers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
         assert page.ask("/live", Authorization=f"Bearer {TOKEN}").status == HTTPStatus.UPGRADE_REQUIRED
         monkeypatch.setattr(routes, "MOST_VIEWERS", 0)
         assert page.ask("/live", Authorization=f"Bearer {TOKEN}").status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def test_a_database_that_fails_is_told_in_every_answer(tmp_path: Path) -> None:
+    with page_of(lambda k: numbered_frame(99), snapshots=tmp_path / "kept.sqlite") as page:
+        wait_for(lambda: page.live.view)
+        with closing(sqlite3.connect(tmp_path / "kept.sqlite")) as other:
+            other.execute("DROP TABLE snapshots")
+        for path, method in (("", "GET"), ("", "POST"), ("/1", "GET"), ("/1", "DELETE")):
+            answer = page.ask(f"/api/snapshots{path}", method)
+            assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+            assert "no such table" in answer.json["error"]
+            assert "Content-Security-Policy" in answer.headers
+
+
+def test_the_silent_and_those_too_many_are_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(door, "SILENT_S", 1.0)
+    with page_of(token=TOKEN) as page, ExitStack() as stack:
+        address = ("127.0.0.1", page.port)
+        silent = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(20)]
+        with socket.create_connection(address, timeout=10) as one_too_many:
+            assert gone(one_too_many)
+        silent[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n")  # not a whole request
+        assert all(gone(connection) for connection in silent)
+        assert page.ask("/healthz").status == HTTPStatus.OK
+
+
+def gone(connection: socket.socket) -> bool:
+    """Whether the other side closes it within ten seconds."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 def test_a_port_that_is_taken_is_told() -> None:

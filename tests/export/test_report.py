@@ -51,6 +51,25 @@ def run(model: Path, crops: Path, folder: Path) -> str:
     return (folder / "report.html").read_text("utf-8")
 
 
+def test_figures_come_although_the_report_cannot_be_written(
+    drawn_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_crops(tmp_path / "crops[b]", DIGITS, {})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out" / "report.html").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"report\.html"):
+        evaluate.main([str(drawn_bundle.path), "crops[b]", "--report", "out"], standalone_mode=False)
+    said = "".join(capsys.readouterr().out.split())
+    assert "crops[b],20samples" in said
+    assert "accuracy100.00%" in said
+
+
+def test_thin_crops_have_their_place_in_a_report(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    crops = write_crops(tmp_path / "crops", DIGITS, {})
+    write_picture(crops / "3.png", np.full((600, 1), 40, np.uint8))
+    assert "<title>" in run(drawn_bundle.path, crops, tmp_path / "report")
+
+
 def test_a_report_holds_plots_and_errors(drawn_bundle: Bundle, tmp_path: Path) -> None:
     crops = write_crops(tmp_path / "crops", DIGITS, {4: "9", 17: "1"})
     page = run(drawn_bundle.path, crops, tmp_path / "new" / "report")

@@ -13,7 +13,7 @@ from conftest import CHARSET, draw_character, write_dataset
 from numpy.typing import NDArray
 
 from edge_hwr.errors import DatasetError
-from edge_hwr.export.data import find_sources
+from edge_hwr.export.data import check_held_out, find_sources
 from edge_hwr.export.junk import Junk
 from edge_hwr.export.pool import Pool, draw_pool
 from edge_hwr.export.recipe import Recipe, recipe_from_json
@@ -118,7 +118,7 @@ def test_samples_of_which_none_is_held_out_are_refused(tmp_path: Path) -> None:
     assert not LabelledPictures.load(dataset, "0127").validation.any()
     sources, _ = find_sources(make_recipe({"source": "dataset", "clean": 1}, charset="0127"), [dataset])
     with pytest.raises(DatasetError, match="no samples to validate with"):
-        draw_pool(sources, GlyphPreprocessing(), seed=1, workers=1)
+        check_held_out(sources)
 
 
 def test_strokes_of_words_are_not_taken_for_characters(tmp_path: Path) -> None:

@@ -320,9 +320,13 @@ function review(snapshot, image) {
   $("review-text").textContent = readable(snapshot.reading.text);
   $("review-time").textContent = new Date(snapshot.utc).toLocaleString();
   $("review-drop").onclick = async () => {
-    await request("DELETE", `/api/snapshots/${snapshot.id}`);
-    dialog.close();
-    await listSnapshots();
+    try {
+      await request("DELETE", `/api/snapshots/${snapshot.id}`);
+      dialog.close();
+      await listSnapshots();
+    } catch {
+      say($("review-drop"), "Not deleted");
+    }
   };
   $("review-close").onclick = () => dialog.close();
   dialog.showModal();
