@@ -195,7 +195,7 @@ $photos_in_words
 
 - **CER and WER** are edits (insertions, deletions, substitutions) for each character and each word of the truth, over
   all texts of a set together. Texts are compared in Unicode's composed form, with plain quotes and dashes and single
-  blanks.
+  blanks, for all readers alike; `edge-hwr evaluate` takes them as they are, and gives up to 0.1 points more.
 - **A page's CER** is that of its whole text in reading order, top to bottom, lines joined by newlines; a newline is a
   character like others. A line that is missed, or read in the wrong place, costs all of its characters.
 - **Print.** Some of the scanned sheets have a sentence printed small at their head, which no transcript has. CER is

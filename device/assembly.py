@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+import click
 
 from edge_hwr.errors import RuntimeMissingError, UsageError
 from edge_hwr.reader import Reader
@@ -20,6 +23,8 @@ from .settings import LEAST_TOKEN, Settings, read_secret
 from .sinks import HOLD, Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
 from .sources import open_source
 from .sources.pictures import Pictures
+
+log = logging.getLogger(__name__)
 
 
 def run(settings: Settings, stop: threading.Event) -> Tally:
@@ -114,5 +119,10 @@ def _page(settings: Settings, live: Live) -> Iterator[None]:
     address = settings.address
     assert address is not None
     token = read_secret(settings.token_file, least=LEAST_TOKEN)
-    with serve(live, *address, token=token, snapshots=settings.snapshots or ":memory:"):
+    with serve(live, *address, token=token, snapshots=settings.snapshots or ":memory:") as (host, port):
+        shown = f"the page is at http://{f'[{host}]' if ':' in host else host}:{port}/"
+        if settings.quiet:
+            log.info("%s", shown)
+        else:
+            click.echo(shown, err=True)
         yield

@@ -70,8 +70,9 @@ def check(file: Path) -> None:
         if secret and Path(secret).stat().st_mode & 0o004:
             click.echo(f"warning: everybody on this machine can read {secret}: chmod 600 it", err=True)
     check_parts(settings)
-    click.echo(f"{file} is fine:")
-    for key, value in describe(settings).items():
+    shown = describe(settings)
+    click.echo(f"{file} is fine" + (":" if shown else ", and says nothing that is not so anyway"))
+    for key, value in shown.items():
         click.echo(f"  {key} = {value}")
 
 

@@ -105,6 +105,9 @@ def _run() -> int:
         result = _edge_hwr.main(prog_name="edge-hwr", standalone_mode=False)
         sys.stdout.flush()
     except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # of click 8.2 and later; its message is the whole help
+            click.echo(error.format_message(), err=True)
+            return 2
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return _fail(f"{error.format_message()}{hint}", 2)
     except click.ClickException as error:

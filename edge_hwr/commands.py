@@ -19,7 +19,7 @@ from rich.table import Table
 from edge_hwr.annotate import annotate
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, shipped_bundles
 from edge_hwr.datasets import open_dataset
-from edge_hwr.errors import PictureError, RuntimeMissingError, UsageError
+from edge_hwr.errors import DatasetError, PictureError, RuntimeMissingError, UsageError
 from edge_hwr.evaluate import Evaluation, Predictions, predict, summarise
 from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lines, summarise_lines
 from edge_hwr.language_model import open_language_model
@@ -32,6 +32,9 @@ _REPORT_WRITERS = {
     "line": "edge_hwr.export.line_report:write_line_report",
 }
 """Known by name only, as the sub-commands are to `edge_hwr.cli`: loaded when a report is asked for."""
+
+_REJECTED_MANY = 10
+"""So many rejected glyphs, and most of all, are no slip of the pen but writing of another kind."""
 
 _LEXICON = click.option(
     "--lexicon", metavar="NAME|FILE", help="A language model for models of lines: en, fr, or one of your own."
@@ -82,6 +85,9 @@ def read(
             click.echo(json.dumps({"image": image, **reading.to_json()}, ensure_ascii=False))
         else:
             _print_reading(image, reading, headed=len(images) > 1)
+            if _mostly_rejected(reading):
+                click.echo(f"{image}: most of it is nothing that {model} can read: try --model characters, or --model "
+                           "lines for joined handwriting", err=True)  # fmt: skip
         sys.stdout.flush()
     return 1 if failed else 0
 
@@ -131,6 +137,8 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     beside it.
     """
     bundle, samples = open_bundle(model), open_dataset(dataset)
+    if any(len(text) > 2 and "\\n" in text for text in samples.texts):
+        raise DatasetError(f"dataset {dataset}: pages: what is measured are single lines or characters")
     write_report = None
     if report is not None:
         # Before the work: it may not be installed.
@@ -215,6 +223,11 @@ def _print_reading(image: str, reading: Reading, *, headed: bool) -> None:
         click.echo(f"{image}: no writing found", err=True)
     if headed:
         click.echo()
+
+
+def _mostly_rejected(reading: Reading) -> bool:
+    rejected = sum(glyph.rejected for glyph in reading.glyphs)
+    return rejected >= _REJECTED_MANY and 2 * rejected > len(reading.glyphs)
 
 
 def _annotated_names(images: tuple[str, ...]) -> list[str]:

@@ -52,7 +52,8 @@ def find_glyphs(grey: Grey, *, marks: bool = False) -> Layout:
 
     With `marks` small ones count, too: the dots, commas and dashes in a line of others. For digits they are dirt.
     """
-    ink = find_ink(grey, reduction_for(max(grey.shape)))
+    # However long a strip is, of its height something must be left.
+    ink = find_ink(grey, min(reduction_for(max(grey.shape)), min(grey.shape)))
     labels, components = connected_components(ink.mask)
     height = typical_height(components, ink.mask.shape)
     labels, components = _free_from_ruling(labels, components, height)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_hwr.errors import PictureError
 from edge_hwr.files import read_file, write_atomically
 from edge_hwr.native_messages import native_messages_dropped
-from edge_hwr.picture_header import picture_header
+from edge_hwr.picture_header import picture_header, unread_format
 
 Picture = NDArray[np.uint8]
 
@@ -56,6 +56,8 @@ def write_picture(path: str | Path, picture: Picture) -> None:
 
 
 def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise PictureError(f"{path}: a folder: name the pictures in it, or read all by `edge-hwr run --source {path}`")
     try:
         if path.is_file() and path.stat().st_size > _MOST_BYTES:
             raise PictureError(f"{path}: too large for a picture ({path.stat().st_size:,} bytes)")
@@ -69,6 +71,9 @@ def _decode(data: bytes, name: str, mode: int) -> Picture:
         raise PictureError(f"{name}: the file is empty")
     header = picture_header(data)
     if header is None:
+        unread = unread_format(data)
+        if unread:
+            raise PictureError(f"{name}: {unread}, which is not read: save it as PNG or JPEG")
         raise PictureError(f"{name}: not a picture (PNG, JPEG, WebP, BMP, TIFF or PNM)")
     if header.width * header.height > MOST_PIXELS:
         raise PictureError(
@@ -80,9 +85,24 @@ def _decode(data: bytes, name: str, mode: int) -> Picture:
     picture: Any
     try:
         with native_messages_dropped():  # libpng and libjpeg comment on every fault
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+            how = cv2.IMREAD_UNCHANGED if header.transparent else mode
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error:
         picture = None
     if picture is None:
         raise PictureError(f"{name}: damaged: it cannot be decoded")
+    return _on_white(picture, mode) if header.transparent else np.asarray(picture, np.uint8)
+
+
+def _on_white(picture: NDArray[Any], mode: int) -> Picture:
+    """What covers white paper: programs for notes save strokes on nothing, which a decoder would make black."""
+    if picture.dtype != np.uint8:
+        picture = cv2.convertScaleAbs(picture, alpha=255 / np.iinfo(picture.dtype).max)
+    if picture.ndim == 3 and picture.shape[2] == 4:
+        cover = picture[..., 3:].astype(np.float32) / 255
+        picture = np.rint(picture[..., :3] * cover + 255 * (1 - cover)).astype(np.uint8)
+    if mode == cv2.IMREAD_GRAYSCALE and picture.ndim == 3:
+        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    elif mode == cv2.IMREAD_COLOR and picture.ndim == 2:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     return np.asarray(picture, np.uint8)

@@ -12,11 +12,15 @@ from typing import NamedTuple
 
 
 class Header(NamedTuple):
-    """Width and height in pixels before any EXIF rotation; `whole` is False for a file that was cut short."""
+    """Width and height in pixels before any EXIF rotation; `whole` is False for a file that was cut short.
+
+    `transparent` says that it has a channel of how much each pixel covers.
+    """
 
     width: int
     height: int
     whole: bool
+    transparent: bool = False
 
 
 def picture_header(data: bytes) -> Header | None:
@@ -30,15 +34,22 @@ def picture_header(data: bytes) -> Header | None:
     return None
 
 
+def unread_format(data: bytes) -> str | None:
+    """The name of a format of pictures or pages that is known but not read; None for anything else."""
+    return next((name for signature, name in _UNREAD if re.match(signature, data, re.DOTALL)), None)
+
+
 def _png(data: bytes) -> Header:
     width, height = struct.unpack_from(">II", data, 16)
+    # Grey or colour with alpha, or a transparent colour, which is told before the pixels.
+    transparent = data[25] in (4, 6) or b"tRNS" in data[: data.find(b"IDAT")]
     position = 8
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
         position += 12 + length
         if data[position - length - 8 : position - length - 4] == b"IEND":
-            return Header(width, height, position <= len(data))
-    return Header(width, height, False)
+            return Header(width, height, position <= len(data), transparent)
+    return Header(width, height, False, transparent)
 
 
 def _jpeg(data: bytes) -> Header | None:
@@ -66,10 +77,10 @@ def _webp(data: bytes) -> Header | None:
         return Header(width & 0x3FFF, height & 0x3FFF, whole)
     if kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
-        return Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, whole)
+        return Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, whole, bool(bits >> 28 & 1))
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
-        return Header(width, int.from_bytes(data[27:30], "little") + 1, whole)
+        return Header(width, int.from_bytes(data[27:30], "little") + 1, whole, bool(data[20] & 0x10))
     return None
 
 
@@ -120,4 +131,13 @@ _FORMATS: tuple[tuple[bytes, Callable[[bytes], Header | None]], ...] = (
     (rb"BM", _bmp),
     (rb"II\*\0|MM\0\*", _tiff),
     (rb"P[1-6]\s", _pnm),
+)
+
+_UNREAD = (
+    (rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", "HEIC"),
+    (rb"....ftypavi[fs]", "AVIF"),
+    (rb"GIF8[79]a", "GIF"),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000"),
+    (rb"%PDF-", "PDF"),
+    (rb"\s*(<\?xml[^>]*>\s*)?<svg\b", "SVG"),
 )

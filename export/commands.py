@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -12,7 +13,7 @@ from typing import TypeVar
 import click
 from rich.console import Console
 
-from edge_hwr.errors import UsageError
+from edge_hwr.errors import RuntimeMissingError, UsageError
 from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.option_types import FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
@@ -60,8 +61,10 @@ def train(
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     wanted = load_recipe(recipe)
+    if find_spec("tensorflow") is None:  # looked for only: drawing must not wait until it is loaded
+        raise RuntimeMissingError("train needs tensorflow, not installed: pip install 'edge-hwr[export]'")
     seed = wanted.seed if seed is None else seed
-    console = Console()
+    console = Console(markup=False)
     if isinstance(wanted, LineRecipe):
         wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
         if start_from is not None:

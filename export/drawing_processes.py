@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,8 @@ from rich.console import Console
 from rich.progress import track
 
 from edge_hwr.errors import TrainingError
+
+log = logging.getLogger(__name__)
 
 Job = TypeVar("Job")
 Part = TypeVar("Part")
@@ -34,6 +37,7 @@ def draw_in_processes(
 
     What `draw` raises is raised here. `TrainingError` where a process was killed.
     """
+    log.info("%s in %d processes", what, workers)
     # Spawned, not forked: the caller may have started the threads of TensorFlow already.
     spawn = multiprocessing.get_context("spawn")
     try:

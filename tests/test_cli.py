@@ -206,6 +206,26 @@ def test_faults_are_one_line(edge_hwr, arguments: list[str], code: int, message:
     assert re.search(message, called.error)
 
 
+def test_a_dataset_of_pages_is_not_measured_by_lines(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
+    (page.parent / "labels.tsv").write_text("file\ttext\npage.png\t2026\\n31 47\n")
+    assert (
+        "what is measured are single lines or characters" in edge_hwr("evaluate", drawn_bundle.path, page.parent).error
+    )
+
+
+def test_writing_of_another_kind_is_pointed_out(edge_hwr, page: Path) -> None:  # type: ignore[no-untyped-def]
+    letter = Path(__file__).parents[1] / "samples" / "letter.jpg"
+    assert "try --model characters, or --model lines" in edge_hwr("read", letter, page).err
+    assert edge_hwr("read", page).err == ""
+
+
+@pytest.mark.parametrize("group", ["config", "service"])
+def test_a_group_alone_shows_its_help(edge_hwr, group: str) -> None:  # type: ignore[no-untyped-def]
+    called = edge_hwr(group)
+    assert called.code == 2
+    assert "Commands:" in called.err.splitlines()
+
+
 def test_a_missing_extra_is_named() -> None:
     program = (
         "import sys\n"

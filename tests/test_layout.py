@@ -136,6 +136,13 @@ def test_any_picture_gives_boxes_within_it(width: int, height: int, seed: int, k
             assert 0 <= y < y + h <= height
 
 
+@pytest.mark.parametrize("size", [(1, 2000), (2, 1280), (3, 9000), (2000, 1), (1, 1)])
+def test_thin_strips_hold_no_glyphs_and_do_no_harm(size: tuple[int, int]):
+    strip = np.full(size, 220, np.uint8)
+    strip[:, ::7] = 30
+    assert len(find_glyphs(strip)) == 0
+
+
 def test_isolate_leaves_out_ruling_and_neighbours_at_the_edge():
     crop = sheet(64, 64, falloff=10)
     crop[:, 1:4] = 50

@@ -108,7 +108,7 @@ def test_a_file_of_16_bits_or_of_one_pixel() -> None:
         (b"", "empty"),
         (b"hello\n" * 100, "not a picture"),
         (b"\xff\xd8\xff", "not a picture"),
-        (b"GIF89a" + bytes(50), "not a picture"),
+        (b"GIF89a" + bytes(50), "GIF, which is not read"),
         (b"RIFF\x10\0\0\0WEBPnone" + bytes(30), "not a picture"),
         (b"II*\0\x08\0\0\0\0\0" + bytes(30), "not a picture"),
         (b"P5 12 ", "not a picture"),
@@ -136,10 +136,69 @@ def test_decoders_do_not_talk_to_the_terminal(suffix: str, capfd: pytest.Capture
     assert capfd.readouterr() == ("", "still there\n")
 
 
+@pytest.mark.parametrize("deep", [np.uint8, np.uint16])
+@pytest.mark.parametrize("grey", [False, True])
+def test_strokes_on_nothing_are_strokes_on_white(tmp_path: Path, deep: type, grey: bool) -> None:
+    page = np.full((90, 120), 255, np.uint8)
+    write(page, "42", 20, 60)
+    full = np.iinfo(deep).max
+    cover = ((255 - page.astype(np.float64)) / 255 * full).astype(deep)
+    black = np.zeros_like(cover)
+    cv2.imwrite(str(tmp_path / "note.png"), cv2.merge([black, black, black, cover]))
+    if grey:
+        (tmp_path / "note.png").write_bytes(grey_with_alpha(cover))
+    read = read_picture(tmp_path / "note.png")
+    assert np.abs(read.astype(int) - page).max() <= 1
+    assert read_colour_picture(tmp_path / "note.png").shape == (90, 120, 3)
+
+
+def grey_with_alpha(cover: np.ndarray) -> bytes:
+    """A PNG of black that covers so much of what is below, as OpenCV does not write it."""
+    height, width = cover.shape
+    bits = 8 * cover.itemsize
+    pixels = np.stack([np.zeros_like(cover), cover], axis=-1).astype(cover.dtype.newbyteorder(">"))
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, 4, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_transparent_webp(tmp_path: Path) -> None:
+    page = np.full((90, 120), 255, np.uint8)
+    write(page, "42", 20, 60)
+    clear = np.zeros_like(page)
+    for name, options in (
+        ("lossless.webp", (cv2.IMWRITE_WEBP_QUALITY, 101)),
+        ("lossy.webp", (cv2.IMWRITE_WEBP_QUALITY, 90)),
+    ):
+        cv2.imwrite(str(tmp_path / name), cv2.merge([clear, clear, clear, 255 - page]), options)
+        assert np.abs(read_picture(tmp_path / name).astype(int) - page).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("begin", "named"),
+    [
+        (b"\0\0\0\x18ftypheic", "HEIC"),
+        (b"\0\0\0\x1cftypavif", "AVIF"),
+        (b"GIF89a", "GIF"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\0\0\0\x0cjP  \r\n", "JPEG 2000"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="">', "SVG"),
+    ],
+)
+def test_formats_that_are_not_read_are_named(tmp_path: Path, begin: bytes, named: str) -> None:
+    (tmp_path / "picture").write_bytes(begin + bytes(100))
+    with pytest.raises(PictureError, match=f"{named}, which is not read: save it as"):
+        read_picture(tmp_path / "picture")
+
+
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="No such file"):
         read_picture(tmp_path / "nowhere.png")
-    with pytest.raises(PictureError, match="not a file"):
+    with pytest.raises(PictureError, match=r"a folder: name the pictures in it"):
         read_picture(tmp_path)
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(PictureError, match="not a file"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,6 @@ from .feed import Feed
 from .guard import Guard
 from .routes import make_application
 from .snapshots import Snapshots
-
-log = logging.getLogger(__name__)
 
 START_S = 10.0
 STOP_S = 5.0
@@ -43,8 +40,6 @@ def serve(
             raise SinkError(f"the page at {host}:{port} does not start: try another port")
         server.check()
         forget = live.listen(server.check)
-        shown = f"[{host}]" if ":" in host else host
-        log.info("the page is at http://%s:%d/", shown, server.port)
         yield host, server.port
         forget()
     finally:

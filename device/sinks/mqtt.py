@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -53,6 +54,8 @@ class Mqtt(Delivery):
         temperature: Callable[[], float | None] = lambda: None,
     ) -> None:
         super().__init__(outbox)
+        if find_spec("paho") is None:  # trying again will not mend it
+            raise RuntimeMissingError("MQTT needs paho-mqtt, not installed: pip install 'edge-hwr[device]'")
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -110,11 +113,9 @@ class Mqtt(Delivery):
                 connection.close()
 
     def _connect(self) -> Client:
-        try:
-            from paho.mqtt.client import Client
-            from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-        except ModuleNotFoundError as error:
-            raise RuntimeMissingError("MQTT needs paho-mqtt, not installed: pip install 'edge-hwr[device]'") from error
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
         client = Client(CallbackAPIVersion.VERSION2, client_id=f"edge-hwr-{self._device}", clean_session=True)
         client.max_inflight_messages_set(2 * WINDOW)
         client.connect_timeout = CONNECT_S

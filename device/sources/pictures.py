@@ -14,7 +14,7 @@ from edge_hwr.picture import read_picture
 from .source import Frame
 
 PICTURE_SUFFIXES = frozenset(
-    (".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+    (".bmp", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from functools import partial
 from itertools import count
@@ -19,7 +20,7 @@ from edge_hwr.device.live import Live, State, View
 from edge_hwr.device.sinks import Outbox, delivery
 from edge_hwr.device.sinks.mqtt import Mqtt
 from edge_hwr.device.sources import Frame
-from edge_hwr.errors import UsageError
+from edge_hwr.errors import RuntimeMissingError, UsageError
 
 pytestmark = [needs_mosquitto, pytest.mark.timeout(600 if FULL else 120)]
 
@@ -120,6 +121,12 @@ def test_ten_thousand_results_while_the_broker_is_killed_five_times(tmp_path: Pa
         f"{results:,} results: none lost, none out of order, {repeated} came again and were marked; longest "
         f"hold-up of the loop: {1e3 * longest_s:.0f} ms",
     )
+
+
+def test_a_missing_library_is_told_before_anything_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho", None)
+    with pytest.raises(RuntimeMissingError, match="MQTT needs paho-mqtt"):
+        Mqtt("mqtt://127.0.0.1", Outbox(":memory:"), Live(), device="desk")
 
 
 def test_a_process_that_is_gone_is_told_offline_by_the_broker(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from edge_hwr.errors import EdgeHwrError, RecipeError, TrainingError
+from edge_hwr.errors import EdgeHwrError, RecipeError, RuntimeMissingError, TrainingError
 from edge_hwr.export.batches import Targets
 from edge_hwr.export.commands import train
 from edge_hwr.export.networks import BACKBONES, build_network
@@ -78,6 +78,15 @@ def test_a_lender_that_does_not_fit_is_refused_before_the_drawing(
     assert not (out / "pool.npz").exists()
     run_train(other, dataset, out, "--epochs", "1")  # where nothing was drawn, another recipe may begin
     assert open_run(out).best() is not None
+
+
+def test_a_missing_tensorflow_is_told_before_the_drawing(
+    tmp_path: Path, recipe: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(RuntimeMissingError, match="train needs tensorflow"):
+        run_train(recipe, dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path: Path, recipe: Path, dataset: Path) -> None:
