@@ -16,6 +16,7 @@ from .assembly import run as run_settings
 from .live import Tally
 from .settings import LEAST_TOKEN, Settings, describe, load_settings, make_settings, read_secret
 from .stopping import stopped_by_signals
+from .wording import counted
 
 
 def _settings_as_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -80,7 +81,8 @@ def _summary(tally: Tally) -> str:
     rate = tally.frames / tally.seconds if tally.seconds else 0.0
     unchanged = tally.frames - tally.read
     lines = f", {tally.lines_remembered} of their {tally.lines} lines remembered" if tally.lines_remembered else ""
+    read = counted(tally.read, "frame")
     return (
-        f"{tally.read} frames read in {tally.seconds:.1f} s ({rate:.1f} a second){lines}, {unchanged} unchanged, "
+        f"{read} read in {tally.seconds:.1f} s ({rate:.1f} a second){lines}, {unchanged} unchanged, "
         f"{tally.dropped} dropped; the oldest result was {1e3 * tally.oldest_s:.0f} ms old"
     )

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from ..wording import counted
 from .charts import Curve, histogram, line_chart
 from .report import Report
 from .tables import Table, report_tables
@@ -111,7 +112,7 @@ def _charts(report: Report) -> Iterable[tuple[str, str]]:
     curves: dict[str, list[tuple[float, float]]] = {}
     for one in report["series"]:
         if one["kind"] == "invoke" and one["us_per_glyph"]:
-            name = f"{one['model']}, {one['threads']} thread{'' if one['threads'] == 1 else 's'}"
+            name = f"{one['model']}, {counted(one['threads'], 'thread')}"
             curves.setdefault(name, []).append((one["batch"], one["us_per_glyph"]))
     if any(len(points) > 1 for points in curves.values()):
         caption = "The bare invoke: microseconds a sample over the batch size"

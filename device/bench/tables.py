@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..wording import counted
 from .compare import Difference
 from .report import Report, Series
 
@@ -71,7 +72,10 @@ def _machine_table(report: Report) -> Table:
     source = report["source"]
     if source:
         rows.append(
-            ("source", f"{source['frames']} frames read, {source['dropped']} dropped, {source['fps']:.1f} a second")
+            (
+                "source",
+                f"{counted(source['frames'], 'frame')} read, {source['dropped']} dropped, {source['fps']:.1f} a second",
+            )
         )
     return Table("Machine", ("", ""), rows, words=2)
 
@@ -104,7 +108,7 @@ def _frame_table(one: Series) -> Table:
     stages = [stage for stage in STAGES if stage in one["stages"]]
     keys = ("p50", "p90", "p99", "max", "mean")
     rows = [(stage, *(_figure(one["stages"][stage][key]) for key in keys)) for stage in stages]
-    threads = f"{one['threads']} thread{'' if one['threads'] == 1 else 's'}"
+    threads = counted(one["threads"], "thread")
     note = (
         f"Milliseconds over {one['stages']['total']['runs']:,} runs after {one['warm_up']['runs']} to warm up: "
         f"{one['per_second']:.1f} frames a second sustained, {one['glyphs']:.4g} glyphs a frame"
@@ -170,7 +174,7 @@ def _soak_table(curve: dict[str, Any]) -> Table:
     ]
     note = f"The last tenth took {curve['drift']:.3f} times as long as the first."
     header = ("after", "p50", "p99", "frames/s", "°C", "MHz", "flags")
-    what = f"{curve['model']}, drawn pages, {curve['threads']} thread{'' if curve['threads'] == 1 else 's'}"
+    what = f"{curve['model']}, drawn pages, {counted(curve['threads'], 'thread')}"
     return Table(f"Soak of {curve['minutes']:g} minutes: {what}", header, rows, note=note)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..board import Condition, condition
+from ..wording import counted
 
 _PERIOD_S = 1.0
 _HOT_C = 80.0
@@ -69,7 +70,7 @@ def warnings_about(board: Mapping[str, Any], series: Iterable[Mapping[str, Any]]
 def describe_case(series: Mapping[str, Any]) -> str:
     """A series' case in words: "digits, frame, 1 thread" or "digits, invoke of 8, 2 threads"."""
     what = "frame" if series["kind"] == "frame" else f"invoke of {series['batch']}"
-    return f"{series['model']}, {what}, {series['threads']} thread{'' if series['threads'] == 1 else 's'}"
+    return f"{series['model']}, {what}, {counted(series['threads'], 'thread')}"
 
 
 def _board_warnings(board: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from functools import cache
 import click
 
 from .. import board
+from ..wording import counted
 from .cameras import check_cameras, check_devices, check_picamera2
 from .finding import Finding, Status, worst
 from .health import check_clock, check_power, check_temperature
@@ -71,4 +72,6 @@ def _print(findings: list[Finding]) -> None:
         if finding.remedy:
             click.echo(textwrap.indent(click.style(f"-> {finding.remedy}", bold=True), " " * (width + 11)))
     counts = Counter(finding.status for finding in findings)
-    click.echo(", ".join(f"{counts[status]} {status}" for status in reversed(Status) if status in counts))
+    words = {Status.FAILURE: "failure", Status.WARNING: "warning"}
+    found = [counted(counts[status], word) for status, word in words.items() if status in counts]
+    click.echo(", ".join([*found, f"{counts[Status.FINE]} fine"]))

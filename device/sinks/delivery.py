@@ -12,6 +12,7 @@ from typing import Self, TypeGuard
 from edge_hwr.errors import EdgeHwrError, SinkEndedError, SinkError
 
 from ..result import Result
+from ..wording import counted
 from .outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,9 @@ class Delivery(ABC):
         left = len(self.outbox)
         self.outbox.__exit__(kind, error, trace)
         if left and self.outbox.lasts:
-            log.warning("%s: %d results stay in the outbox for the next start", self.name, left)
+            log.warning("%s: %s left in the outbox for the next start", self.name, counted(left, "result"))
         elif left:
-            loss = f"{self.name}: {left} results could not be delivered and are lost (--outbox DIR would keep them)"
+            loss = f"{self.name}: {counted(left, 'result')} not delivered and lost (--outbox DIR would keep them)"
             if error is None:
                 raise SinkError(loss)
             log.error("%s", loss)  # what ended the run is told by its own error
@@ -96,7 +97,7 @@ class Delivery(ABC):
                 except (OSError, EdgeHwrError) as error:
                     self._failures += 1
                     level = logging.WARNING if self._failures == 1 else logging.DEBUG
-                    log.log(level, "%s: %s; %d results wait", self.name, error, len(self.outbox))
+                    log.log(level, "%s: %s; waiting: %s", self.name, error, counted(len(self.outbox), "result"))
                     if self._ending.wait(min(FIRST_PAUSE_S * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE_S)):
                         time.sleep(0.1)  # the end is near: try again soon, but not without a pause
         except BaseException as error:  # told to the loop with its next result

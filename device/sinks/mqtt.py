@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from edge_hwr.errors import RuntimeMissingError, UsageError
 
 from ..live import Live
+from ..wording import counted
 from .delivery import FAREWELL_S, Delivery, is_host
 from .discovery import announcements
 from .outbox import Outbox
@@ -135,7 +136,7 @@ class Mqtt(Delivery):
             raise ConnectionError("the broker does not answer")
         if answers[0].is_failure:
             raise ConnectionError(f"the broker refuses the connection: {answers[0]}")
-        log.info("%s: connected; %d results wait", self.name, len(self.outbox))
+        log.info("%s: connected; waiting: %s", self.name, counted(len(self.outbox), "result"))
         return client
 
     def _greet(self, client: Client) -> None:

@@ -128,7 +128,7 @@ def test_what_is_left_in_memory_is_lost_and_called_so(monkeypatch: pytest.Monkey
     monkeypatch.setattr(delivery, "FAREWELL_S", 0.1)
     with receiver() as (url, _):
         pass
-    with pytest.raises(SinkError, match="1 results could not be delivered and are lost"):
+    with pytest.raises(SinkError, match="1 result not delivered and lost"):
         write_to_nobody(url)
     with pytest.raises(KeyError, match="another trouble"):
         write_to_nobody(url, KeyError("another trouble"))
