@@ -18,7 +18,7 @@ from .line_pool import LinePool
 from .line_recipe import LineRecipe
 from .qat import fold_batch_norms, take_weights, with_rounding
 
-_STEPS = 300
+_STEPS = 700
 _LEARNING_RATE = 2e-4
 _COLUMNS = 16384
 """Columns of pixels to a batch: in float32, with its teacher beside it."""
