@@ -137,6 +137,8 @@ def networks(float32: Path, folder: Path) -> tuple[list[tuple[str, int, Callable
         return runs, [f"the network in float32: {error}"]
     plain = folder / "float32.tflite"
     plain.write_bytes(whole)
+    if reason := name_tensors(plain):
+        return runs, [f"OpenCV DNN and ONNX Runtime: {reason}"]
     for batch, pictures in inputs.items():
         runs.append(("LiteRT bare, float32", batch, BareModel(whole, batch=batch).run))
         planes = np.ascontiguousarray((pictures.astype(np.float32) / 255).transpose(0, 3, 1, 2))
@@ -155,6 +157,28 @@ def networks(float32: Path, folder: Path) -> tuple[list[tuple[str, int, Callable
 def forward(network: Any, planes: Any) -> None:
     network.setInput(planes)
     network.forward()
+
+
+def name_tensors(model: Path) -> str:
+    """Give the tensors of a .tflite names, which ours has none of: without them tf2onnx fails and OpenCV crashes.
+
+    In a process of its own, so that TensorFlow is not loaded where times are measured. Gives why it failed, or "".
+    """
+    command = [sys.executable, "-c", _NAMING, str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
+
+
+_NAMING = """
+import sys
+from tensorflow.lite.tools import flatbuffer_utils
+model = flatbuffer_utils.read_model(sys.argv[1])
+for graph in model.subgraphs:
+    graph.name = b"main"
+    for number, tensor in enumerate(graph.tensors):
+        tensor.name = b"tensor%d" % number
+flatbuffer_utils.write_model(model, sys.argv[1])
+"""
 
 
 def onnx_session(model: Path, onnx: Path) -> Any:
