@@ -18,8 +18,8 @@ from rich.table import Table
 
 from edge_hwr.annotate import annotate
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, shipped_bundles
-from edge_hwr.datasets import open_dataset
-from edge_hwr.errors import DatasetError, PictureError, RuntimeMissingError, UsageError
+from edge_hwr.datasets import open_crops
+from edge_hwr.errors import PictureError, RuntimeMissingError, UsageError
 from edge_hwr.evaluate import Evaluation, Predictions, predict, summarise
 from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lines, summarise_lines
 from edge_hwr.language_model import open_language_model
@@ -136,9 +136,7 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     folder or zip with labels.tsv, Keras' mnist.npz (its test half is used), or an idx3 file of images with its labels
     beside it.
     """
-    bundle, samples = open_bundle(model), open_dataset(dataset)
-    if any(len(text) > 2 and "\\n" in text for text in samples.texts):
-        raise DatasetError(f"dataset {dataset}: pages: what is measured are single lines or characters")
+    bundle, samples = open_bundle(model), open_crops(dataset)
     write_report = None
     if report is not None:
         # Before the work: it may not be installed.

@@ -84,6 +84,15 @@ def open_dataset(path: str | Path) -> Dataset:
     raise DatasetError(f"dataset {path}: neither a folder or zip with {LABELS}, nor an MNIST .npz, nor an idx3 file")
 
 
+def open_crops(path: str | Path) -> Dataset:
+    """Open a dataset of single characters or lines; `DatasetError` for one of pages, as well."""
+    dataset = open_dataset(path)
+    # The texts of pages have their line ends as a backslash and an n.
+    if any(len(text) > 2 and "\\n" in text for text in dataset.texts):
+        raise DatasetError(f"dataset {path}: pages: what is measured are single lines or characters")
+    return dataset
+
+
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """A row of a `labels.tsv`: its line there, the picture's file, its text, and every column by its heading."""

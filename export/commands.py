@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -24,15 +26,16 @@ from .line_data import find_line_sources
 from .line_exporting import LineExportOptions, export_line_run
 from .line_pool import LinePool, draw_line_pool
 from .line_recipe import LineRecipe, LineTrainingRecipe
-from .line_run import open_line_run, start_line_run
+from .line_run import LineRun, open_line_run, start_line_run
 from .pool import Pool, draw_pool
 from .quantize import PRECISIONS, Method, Precision
 from .recipe import Recipe, TrainingRecipe, load_recipe
-from .run_folder import kept_from_others, open_run, read_record, start_run
+from .run_folder import RunFiles, RunFolder, kept_from_others, open_run, read_record, start_run
 from .silence import silenced
 
 Pace = TypeVar("Pace", TrainingRecipe, LineTrainingRecipe)
 AnyRecipe = TypeVar("AnyRecipe", Recipe, LineRecipe)
+AnyPool = TypeVar("AnyPool", Pool, LinePool)
 
 
 @click.command()
@@ -91,16 +94,13 @@ def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: in
     sources, files = find_sources(wanted, data)
     with kept_from_others(out):
         run = start_run(out, wanted, GlyphPreprocessing(), files)
-        if run.pool.is_file():
-            pool = Pool.load(run.pool)
-        else:
-            if wanted.training.start_from:
-                _glyph_training().check_lender(wanted, run.preprocessing)
+
+        def draw() -> Pool:
             check_held_out(sources)
-            pool = draw_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
-            pool.save(run.pool)
-        _print_groups(pool.describe(), console)
-        outcome = _glyph_training().train(run, pool, console)
+            return draw_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
+
+        _check_lender("training", wanted, run)
+        outcome = _training("training").train(run, _pool(run, Pool.load, draw, console), console)
     _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
 
 
@@ -108,28 +108,36 @@ def _train_lines(wanted: LineRecipe, data: tuple[Path, ...], out: Path, workers:
     sources, files = find_line_sources(wanted, data)
     with kept_from_others(out):
         run = start_line_run(out, wanted, LinePreprocessing(), files)
-        if run.pool.is_file():
-            pool = LinePool.load(run.pool)
-        else:
-            if wanted.training.start_from:
-                _line_training().check_lender(wanted, run.preprocessing)
-            pool = draw_line_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
-            pool.save(run.pool)
-        _print_groups(pool.describe(), console)
-        outcome = _line_training().train_lines(run, pool, console)
+
+        def draw() -> LinePool:
+            return draw_line_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
+
+        _check_lender("line_training", wanted, run)
+        outcome = _training("line_training").train_lines(run, _pool(run, LinePool.load, draw, console), console)
     _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
 
 
-def _glyph_training() -> ModuleType:
-    with silenced():  # TensorFlow takes seconds to load: after all that can be wrong without it
-        from . import training
-    return training
-
-
-def _line_training() -> ModuleType:
+def _training(name: str) -> ModuleType:
+    """One of the modules that train, which load TensorFlow for seconds: after all that can be wrong without it."""
     with silenced():
-        from . import line_training
-    return line_training
+        return import_module(f".{name}", __package__)
+
+
+def _check_lender(name: str, wanted: Recipe | LineRecipe, run: RunFolder | LineRun) -> None:
+    """Of a training that begins: one that is continued has its weights."""
+    if wanted.training.start_from and not run.pool.is_file():
+        _training(name).check_lender(wanted, run.preprocessing)
+
+
+def _pool(run: RunFiles, load: Callable[[Path], AnyPool], draw: Callable[[], AnyPool], console: Console) -> AnyPool:
+    """What was drawn before, or is drawn now and kept; what is in it is printed."""
+    if run.pool.is_file():
+        pool = load(run.pool)
+    else:
+        pool = draw()
+        pool.save(run.pool)
+    _print_groups(pool.describe(), console)
+    return pool
 
 
 def _print_groups(groups: dict[str, dict[str, int]], console: Console) -> None:

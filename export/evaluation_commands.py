@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from edge_hwr.bundle import open_bundle
-from edge_hwr.datasets import open_dataset
+from edge_hwr.datasets import open_crops
 from edge_hwr.errors import RecipeError, UsageError
 from edge_hwr.files import write_atomically
 
@@ -84,7 +84,7 @@ def compare(
     from .comparison import check_charset, compare_baselines, compare_bundles, draw_comparison
     from .comparison_page import Setting, render_comparison
 
-    wanted, bundles, tested = load_recipe(recipe), [open_bundle(model) for model in models], open_dataset(dataset)
+    wanted, bundles, tested = load_recipe(recipe), [open_bundle(model) for model in models], open_crops(dataset)
     if not isinstance(wanted, Recipe):
         raise RecipeError(f"recipe {wanted.name}: of a model of lines, and classical models read single glyphs")
     check_charset(tested, wanted.charset, wanted.name)

@@ -22,7 +22,7 @@ class LineRun(RunFiles):
 
 
 def start_line_run(path: Path, recipe: LineRecipe, preprocessing: LinePreprocessing, data: Sequence[Path]) -> LineRun:
-    """Make a run folder, or open the one that is there if it is of the same recipe, data and preprocessing."""
+    """Make a folder a run folder, or open it if it is one of the same recipe, data and preprocessing."""
     record = {
         "recipe": recipe.to_json(),
         "preprocessing": preprocessing.to_json(),

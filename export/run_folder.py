@@ -125,7 +125,7 @@ class RunFolder(RunFiles):
 
 
 def start_run(path: Path, recipe: Recipe, preprocessing: GlyphPreprocessing, data: Sequence[Path]) -> RunFolder:
-    """Make a run folder, or open the one that is there if it is of the same recipe, data and preprocessing."""
+    """Make a folder a run folder, or open it if it is one of the same recipe, data and preprocessing."""
     record = {
         "recipe": recipe.to_json(),
         "preprocessing": preprocessing.to_json(),
@@ -166,7 +166,7 @@ def kept_from_others(path: Path) -> Iterator[None]:
 
 
 def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> None:
-    """Make a run folder with this record, the data's description and the versions.
+    """Make a folder that is there (`kept_from_others`) a run folder of this record, the data and the versions.
 
     `TrainingError` where there is another one already: of another recipe, other data or another preprocessing. One in
     which nothing was drawn yet holds nothing to be lost, and is replaced.
@@ -181,9 +181,8 @@ def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> No
             )
         return
     with _reporting(path):
-        if path.exists() and not (path / "run.json").is_file() and (not path.is_dir() or any(path.iterdir())):
+        if not (path / "run.json").is_file() and any(path.iterdir()):
             raise TrainingError(f"{path}: exists and is no run folder: choose another --out folder")
-        path.mkdir(parents=True, exist_ok=True)
         _write_json(path / "run.json", record)
 
 

@@ -6,6 +6,7 @@ height: the box of a character (its longer side) or the height of a line of text
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_hwr.errors import DatasetError
+from edge_hwr.files import read_file
 
 Strokes = Sequence[npt.NDArray[np.float32]]
 Coverage = npt.NDArray[np.uint8]
@@ -96,7 +98,7 @@ def load_strokes(path: str | Path) -> StrokeSet:
     Raises `DatasetError` for a file that is missing or packed otherwise.
     """
     try:
-        with np.load(path, allow_pickle=False) as packed:
+        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as packed:
             return _unpack(packed)
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file of strokes") from error

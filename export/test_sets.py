@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_hwr.datasets import Dataset, open_dataset
+from edge_hwr.datasets import Dataset, open_crops
 
 
 def open_tests(paths: Sequence[Path]) -> dict[str, Dataset]:
@@ -14,7 +14,7 @@ def open_tests(paths: Sequence[Path]) -> dict[str, Dataset]:
     `banq_lines/test.zip`: without its folder, nobody knows which test it was.
     """
     once = list(dict.fromkeys(path.resolve() for path in paths))
-    return {_name_apart(path, once): open_dataset(path) for path in once}
+    return {_name_apart(path, once): open_crops(path) for path in once}
 
 
 def _name_apart(path: Path, others: Sequence[Path]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.datasets import Dataset, open_dataset
+from edge_hwr.datasets import Dataset, open_crops
 from edge_hwr.errors import SinkError, UsageError
 from edge_hwr.option_types import FiniteRange
 from edge_hwr.reader import Reader
@@ -155,7 +155,7 @@ def bench(
     report = _measure(
         open_subjects(models or ("digits",)),
         source=open_source(source) if source else None,
-        dataset=open_dataset(data) if data else None,
+        dataset=open_crops(data) if data else None,
         budget=budget,
         threads=threads or tuple(sorted({1, len(os.sched_getaffinity(0))})),
         batches=batches,

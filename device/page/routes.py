@@ -18,7 +18,7 @@ from .guard import LOGIN, Guard
 from .metrics import Metrics
 from .snapshots import Snapshots
 
-Answer = TypeVar("Answer")
+_Answer = TypeVar("_Answer")
 
 MOST_VIEWERS = 50
 LARGEST_REQUEST = 4096
@@ -153,7 +153,7 @@ class _Page:
         return web.Response(status=204)
 
 
-async def _of_snapshots(ask: Callable[..., Answer], *given: object) -> Answer:
+async def _of_snapshots(ask: Callable[..., _Answer], *given: object) -> _Answer:
     """What the database answers; 507 where its disk is full, 503 where it is locked by another program, say."""
     try:
         return await asyncio.to_thread(ask, *given)

@@ -129,7 +129,7 @@ def test_passages_are_of_the_charset_alone(tmp_path: Path, charset: str):
     passages, rng = Passages.load([text], charset), np.random.default_rng(3)
     drawn = [passages.draw(rng) for _ in range(400)]
     assert set("".join(drawn)) <= set(charset)
-    assert {"the quick brown fox"[:3], "dog"} <= {word for line in drawn for word in line.split()}
+    assert {"the", "dog"} <= {word for line in drawn for word in line.split()}
 
 
 def test_texts_that_the_charset_cannot_write_are_named(tmp_path: Path):

@@ -21,6 +21,13 @@ def test_datasets_of_one_name_are_told_apart(tmp_path: Path):
     assert {name: len(dataset) for name, dataset in tests.items()} == {"anne/test": 2, "bert/test": 2, "forms": 1}
 
 
+def test_pages_are_no_test_of_lines(tmp_path: Path):
+    pages = write_dataset(tmp_path / "pages", "01")
+    (pages / "labels.tsv").write_text("file\ttext\n0000.png\tDear Anna,\\nthank you\n", "utf-8")
+    with pytest.raises(DatasetError, match="single lines or characters"):
+        open_tests([pages])
+
+
 def test_what_is_no_dataset_is_named(tmp_path: Path):
     with pytest.raises(DatasetError, match="nowhere"):
         open_tests([tmp_path / "nowhere"])
