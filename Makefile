@@ -14,7 +14,7 @@ help:
 	@echo "make test    everything that must hold: ruff, mypy, pytest with coverage (installs TensorFlow)"
 	@echo "make format  put the code into shape with ruff"
 	@echo "make fonts   fetch the fonts of export/fonts.tsv into build/fonts with npm (for training and samples)"
-	@echo "make texts   fetch the Debian handbook in ten languages into build/texts with apt (for training line models)"
+	@echo "make texts   fetch text to write into build/texts with apt, pip and npm (for training line models)"
 	@echo "make samples draw samples/ again"
 	@echo "make compare-docs, precision-docs, doctor-docs, bench-docs, bench-lines   write pages of docs/ again, from what they measure"
 	@echo "make language-models   build edge_hwr/languages/ again"

@@ -9,4 +9,5 @@ language-models: $(VENV)/develops
 	$(BIN)/python -m edge_hwr.export.language_texts build/language-texts $(EDGE_HWR_DATA)/banq_lines/train.zip edge_hwr/languages
 
 texts: $(VENV)/develops
+	$(PIP) msgpack==1.2.4
 	$(BIN)/python -m edge_hwr.export.training_texts build/language-texts build/texts

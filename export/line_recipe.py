@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from .recipe_checks import require
 
-LineSourceKind = Literal["dataset", "unipen-lines", "unipen-words", "fonts"]
+LineSourceKind = Literal["dataset", "unipen-lines", "unipen-words", "fonts", "recomposed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +42,28 @@ class LineNetworkRecipe:
 class LineDataRecipe:
     """One source of lines and how often each of its lines is drawn: as it is, and on paper as a camera sees it.
 
-    `samples` is the size of sources that have none of their own (fonts).
+    `samples` is the size of sources that have none of their own: fonts, and recomposed lines, for which `reader`, a
+    shipped line model or a bundle's path, says where the characters of the scanned lines stand. What these say is drawn
+    from the text files called `texts` ("fr" is fr.txt), or from all.
     """
 
     source: LineSourceKind
     clean: int = 0
     camera: int = 0
     samples: int = 0
+    texts: tuple[str, ...] = ()
+    reader: str = ""
 
     def __post_init__(self) -> None:
         require(self.clean >= 0, "clean", "0 or more")
         require(self.camera >= 0, "camera", "0 or more")
         require(self.clean + self.camera > 0, "camera", "at least one drawing per line (clean or camera)")
-        require((self.samples > 0) == (self.source == "fonts"), "samples", "1 or more for fonts, and for fonts alone")
+        composed = self.source in ("fonts", "recomposed")
+        require((self.samples > 0) == composed, "samples", "1 or more for fonts and recomposed, and for them alone")
+        require(composed or not self.texts, "texts", "only for fonts and recomposed")
+        require(
+            bool(self.reader) == (self.source == "recomposed"), "reader", "a line model for recomposed, for it alone"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from edge_hwr.picture import decode_picture
 
 from .fonts import has_characters, set_text
 from .hands import Hand, write_line
-from .line_paper import photograph_line
+from .line_paper import photograph_line, scan_line
 from .line_text import Passages, as_written, is_plain, untokenised
 from .paper import Picture
-from .sources import held_out, on_paper
+from .sources import held_out
 from .strokes import Coverage, Pen, StrokeSet, draw_strokes, load_strokes, roughen
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class ScannedLines:
         if outside:
             log.info("%s: %d of %d lines hold characters outside of the recipe's charset and are left out",
                      path, outside, len(table.rows))  # fmt: skip
-        return cls(tuple(pictures), tuple(files), tuple(texts), np.array(validation, bool), _name_of(path))
+        return cls(tuple(pictures), tuple(files), tuple(texts), np.array(validation, bool), name_of(path))
 
     def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
         picture = decode_picture(self.pictures[index], self.files[index])
@@ -185,10 +185,10 @@ class WrittenFonts:
         joined = rng.random() < 0.6
         ink = set_text(font, text, size * 1.5).coverage if joined else _by_hand(text, font, size * 1.5, rng)
         ink = _vary(ink, size, rng)
-        return DrawnLine(photograph_line(ink, rng) if camera else on_paper(ink), text)
+        return DrawnLine(photograph_line(ink, rng) if camera else scan_line(ink, rng), text)
 
 
-def _name_of(path: Path) -> str:
+def name_of(path: Path) -> str:
     """What a dataset is called: `banq_lines/train.zip` after its folder, as "train" would say nothing."""
     if path.is_dir():
         return path.name
@@ -241,7 +241,7 @@ def _write(strokes: Strokes, rng: np.random.Generator, *, camera: bool) -> Pictu
     # Pens are as wide as they are for characters, of whose heights a line has about one and a half.
     thin = Pen(pen.width * 0.65, pen.pressure, pen.nib, pen.nib_angle, pen.faintness, pen.skips, pen.grain)
     ink = draw_strokes(_other_hand(strokes, rng), rng, height_px=height, pen=thin)
-    return photograph_line(ink, rng) if camera else on_paper(ink)
+    return photograph_line(ink, rng) if camera else scan_line(ink, rng)
 
 
 def _other_hand(strokes: Strokes, rng: np.random.Generator) -> Strokes:

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_lines import RECIPE, draw_line, write_lines
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_hwr.errors import DatasetError
 from edge_hwr.export.line_data import find_line_sources
+from edge_hwr.export.line_paper import scan_line
 from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool
 from edge_hwr.export.line_recipe import LineDataRecipe, LineRecipe
 from edge_hwr.export.line_sources import ScannedLines
@@ -120,6 +123,14 @@ def test_lines_of_a_single_writer_are_refused_before_they_are_drawn(tmp_path: Pa
     source = ScannedLines.load(folder, "abc")
     with pytest.raises(DatasetError, match="or none to validate with"):
         draw([DrawnLines(source, LineDataRecipe("dataset", clean=1))])
+
+
+@given(st.integers(20, 90), st.integers(20, 3000), st.integers(0, 99))
+def test_a_drawn_line_has_its_height_from_its_writing(height: int, width: int, seed: int):
+    """However wide: what is high is reduced before it is read, and a line with much paper around would blur."""
+    picture = scan_line(np.full((height, width), 255, np.uint8), np.random.default_rng(seed))
+    assert height < picture.shape[0] < 2 * height
+    assert (picture == 0).sum() == height * width
 
 
 @pytest.mark.parametrize("charset", [" abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyz0123456789 .,"])
