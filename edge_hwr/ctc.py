@@ -51,9 +51,10 @@ def decode_greedy(scores: NDArray[np.float32], labels: Sequence[str]) -> Decoded
     _check(scores, labels)
     if not len(scores):
         return Decoded("", 1.0, ())
+    path = scores.argmax(axis=1)
+    below = scores - scores[np.arange(len(scores)), path, np.newaxis]
     # Of the softmax the best class of each step alone is wanted: one over the sum, as its own exponential is 1.
-    best = 1 / np.exp(scores - scores.max(axis=1, keepdims=True), dtype=np.float32).sum(axis=1)
-    return _decode_path(scores.argmax(axis=1), best, labels)
+    return _decode_path(path, 1 / np.exp(below, out=below).sum(axis=1), labels)
 
 
 def decode_beam(
@@ -120,13 +121,14 @@ def _align(probabilities: NDArray[np.float32], text: list[int]) -> NDArray[np.in
 
 def _decode_path(path: NDArray[np.intp], on_path: NDArray[np.float32], labels: Sequence[str]) -> Decoded:
     """The text of a path, (T,), whose steps have these probabilities."""
-    starts = np.flatnonzero(np.diff(path, prepend=-1))
+    ends = np.append(np.flatnonzero(path[1:] != path[:-1]), len(path) - 1)
+    starts = np.append(0, ends[:-1] + 1)
     shown = path[starts] != len(labels)
     confidences = np.maximum.reduceat(on_path, starts)[shown]
-    last_steps = np.append(starts[1:], len(path))[shown] - 1
-    starts = starts[shown]
+    starts, ends = starts[shown], ends[shown]
     texts = [labels[label] for label in path[starts].tolist()]
-    characters = tuple(map(Character, texts, confidences.tolist(), starts.tolist(), last_steps.tolist()))
+    spans = zip(texts, confidences.tolist(), starts.tolist(), ends.tolist(), strict=True)
+    characters = tuple(map(Character._make, spans))
     log_probability = np.log(np.maximum(on_path, np.finfo(np.float32).tiny)).sum(dtype=np.float64)
     return Decoded("".join(texts), float(np.exp(log_probability / max(1, len(texts)))), characters)
 
