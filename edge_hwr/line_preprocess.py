@@ -37,10 +37,16 @@ _BLOCK = 8
 """Side of the blocks whose brightness tells where the paper is, in pixels of the reduced crop."""
 
 _PAPER_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5))
-_RULE_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 3))
+_RULE_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 1))
 
 _LEAST_CONTRAST = 26
 """A crop whose darkest pixels are nearer to its paper than this (of 255) holds no writing."""
+
+_NOISE = 8
+"""What is fainter than so many times the mean depth of the bare paper is its grain."""
+
+_LEAST_DEAD_ZONE = 20
+"""On the cleanest paper, what is fainter than this share (of 256) of the ink is none: smears and what shows through."""
 
 _COARSE_HEIGHT = 32
 """Position and size are measured on a picture of about so many rows."""
@@ -63,14 +69,15 @@ class LinePreprocessing:
 
     The writing is scaled so that `reach` sixteenths of the standard deviation of its ink's rows, above and below their
     mean, fill the `height` pixels, with `margin` bare columns at either end, and squeezed if it were wider than
-    `widest`. `dead_zone` is the share (of 256) of the ink's strength below which it is taken for paper.
+    `widest`. What is no stronger than the paper's grain is taken for paper, up to a share of `dead_zone` (of 256) of
+    the ink's strength.
     """
 
     height: int = 48
     reach: int = 62
     margin: int = 8
     widest: int = 8192
-    dead_zone: int = 64
+    dead_zone: int = 72
 
     def __post_init__(self) -> None:
         if not (self.height >= 8 and self.reach >= 16 and 0 <= self.margin < self.widest // 2):
@@ -145,8 +152,9 @@ def prepare_line(grey: Grey, parameters: LinePreprocessing) -> PreparedLine:
 
 @cache
 def line_preprocessing_digest(parameters: LinePreprocessing) -> str:
-    """Sha256, in hexadecimal, of the tensors that these parameters make of two fixed drawings."""
-    tensors = [preprocess_line(_fixed_line(height), parameters) for height in (70, 150)]
+    """Sha256, in hexadecimal, of the tensors that these parameters make of fixed drawings on smooth and rough paper."""
+    drawings = [_fixed_line(70), _fixed_line(150), _roughened(_fixed_line(70))]
+    tensors = [preprocess_line(drawing, parameters) for drawing in drawings]
     return hashlib.sha256(b"".join(tensor.tobytes() for tensor in tensors)).hexdigest()
 
 
@@ -164,7 +172,9 @@ def _find_ink(grey: Grey, dead_zone: int) -> Grey | None:
     values = np.arange(256, dtype=np.int64)
     inked = counts * (values >= darkest // 2)
     strength = int((inked * values).sum() // inked.sum())
-    floor = strength * dead_zone >> 8
+    bare = counts * (values < strength // 3)
+    grain = _NOISE * int((bare * values).sum()) // max(int(bare.sum()), 1)
+    floor = min(max(grain, strength * _LEAST_DEAD_ZONE >> 8), strength * dead_zone >> 8)
     table = (np.maximum(values - floor, 0) * 255 // max(strength - floor, 1)).clip(0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(depth, table), np.uint8)
 
@@ -182,9 +192,10 @@ def _without_rules(depth: Grey) -> Grey:
     """Less what is as dark all along a run half as long again as the crop is high: printed rules, no strokes."""
     length = min(depth.shape[0] * 3 // 2, depth.shape[1])
     run = cv2.getStructuringElement(cv2.MORPH_RECT, (length, 1))
-    # Three rows at once are looked at, as rules climb and ripple, and gaps of four columns bridged, for dotted ones.
-    bridged = cv2.dilate(depth, _RULE_KERNEL)
-    rules = cv2.morphologyEx(cv2.erode(bridged, _RULE_KERNEL[:1]), cv2.MORPH_OPEN, run)
+    # Gaps of four columns are bridged, for dotted ones. Each row stands alone: with several at once, for rules that
+    # climb and ripple, a word written without lifting the pen would have one in its middle.
+    bridged = cv2.morphologyEx(depth, cv2.MORPH_CLOSE, _RULE_KERNEL)
+    rules = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, run)
     above = cv2.subtract(depth, rules)
     # Ink that is clearly darker than the rule under it loses nothing.
     return np.asarray(cv2.min(depth, cv2.add(above, above)), np.uint8)
@@ -302,3 +313,8 @@ def _fixed_line(height: int) -> Grey:
         drawing[y : y + pen, x : x + 2 * unit] = 80
     drawing[: unit // 2, 3 * height : 3 * height + unit] = 70
     return drawing
+
+
+def _roughened(drawing: Grey) -> Grey:
+    rows, columns = np.indices(drawing.shape)
+    return np.asarray(drawing - (37 * rows + 59 * columns) % 41, np.uint8)

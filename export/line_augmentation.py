@@ -62,7 +62,7 @@ class LineAugmenter:
         bend_x += x * np.float32(width / columns) + y * np.float32(shear)
         fall = np.clip((x - columns / 2) * np.float32(slope), -height / 6, height / 6).astype(np.float32)
         bend_y += y * np.float32(grow) + (fall + np.float32(height / 2 + shift))
-        return np.asarray(cv2.remap(line, bend_x, bend_y, cv2.INTER_LINEAR), np.uint8)
+        return np.asarray(cv2.remap(line, bend_x, bend_y, cv2.INTER_CUBIC), np.uint8)
 
     def _blend(self, line: Line, changed: Line, strength: float) -> Line:
         share = strength * self._rng.random()

@@ -12,10 +12,10 @@ from .strokes import Coverage
 
 _NEIGHBOURS_SHARE = 0.55
 _RULED_SHARE = 0.5
-_SQUARED_SHARE = 0.3
+_SQUARED_SHARE = 0.1
 """Of the ruled ones."""
 _PAINTED_SHARE = 0.15
-"""Of lines around which everything was painted white, as page segmenters do."""
+"""Of lines around which everything was painted in the shade of the paper, as page segmenters do."""
 
 
 def scan_line(coverage: Coverage, rng: np.random.Generator) -> Picture:
@@ -44,8 +44,15 @@ def photograph_line(coverage: Coverage, rng: np.random.Generator) -> Picture:
     picture = expose(np.float32(view.paper) * (np.float32(1.0) - sheet), rng, view)
     if rng.random() < _PAINTED_SHARE:
         around = cv2.dilate(ink[low:high], np.ones((max(height // 4, 3), max(height // 2, 3)), np.uint8))
-        picture[around[: picture.shape[0], : picture.shape[1]] < 64] = 255
+        np.copyto(picture, _bare(picture), where=around[: picture.shape[0], : picture.shape[1]] < 64)
     return picture
+
+
+def _bare(picture: Picture) -> Picture:
+    """The paper alone, from the brightest of what surrounds each pixel."""
+    reach = max(len(picture) // 3, 3)
+    bare = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    return np.asarray(cv2.blur(bare, (reach, reach)), np.uint8)
 
 
 def _with_neighbours(coverage: Coverage, rng: np.random.Generator) -> tuple[Coverage, tuple[int, int]]:

@@ -41,6 +41,9 @@ Strip = npt.NDArray[np.uint8]
 _HEIGHT = 96
 """Rows of the strips: twice those of the tensors, so that what is prepared twice does not blur."""
 
+_STRIPS = LinePreprocessing(height=_HEIGHT, margin=0, dead_zone=0)
+"""With all that is faint: what is composed of them is prepared again."""
+
 _LEAST_CHARACTERS = 150
 """A hand of which less could be read is left out: it could write little but what it wrote."""
 
@@ -48,8 +51,10 @@ _LONGEST_PIECE = 10
 """Characters of one piece, at most: longer ones would be the old text again."""
 
 _SHORTEST_LINE = 8
+_LATE = 3
 _REACH = 7
-"""Columns to either side of where a character should end within which the cut with the least ink is taken."""
+"""CTC is sure of a character a little before its middle: it ends so many columns after what the alignment says, and the
+cut with the least ink within so many columns to either side of that is taken."""
 
 _LIFT = 3
 """Rows by which a piece is raised or lowered, at most, so that its strokes meet those of the piece before it."""
@@ -161,14 +166,14 @@ def _hand(lines: Iterable[tuple[Picture, str]], crops: CropReader) -> WrittenHan
     strips: list[bytes] = []
     slants: list[float] = []
     for picture, truth in lines:
-        strip = preprocess_line(picture, LinePreprocessing(height=_HEIGHT, margin=0))[0, ..., 0]
+        strip = preprocess_line(picture, _STRIPS)[0, ..., 0]
         if not strip.shape[1]:
             continue
         slant = _slant(strip)
         upright = _sheared(strip, -slant)
         read = crops.read(picture)
         # Spans are shares of the writing at the middle of its height, which shearing leaves in place.
-        ends = _cuts(upright, (upright.shape[1] - strip.shape[1]) / 2 + read.spans * strip.shape[1])
+        ends = _cuts(upright, _LATE + (upright.shape[1] - strip.shape[1]) / 2 + read.spans * strip.shape[1])
         for first, second in align(truth, read.decoded.text):
             if first is not None and second is not None and truth[first] == read.decoded.text[second]:
                 characters.append(truth[first])

@@ -72,6 +72,32 @@ def test_light_size_and_crop_hardly_show_in_the_tensor(other: np.ndarray, least:
     assert likeness(line(), other) > least
 
 
+def test_a_word_written_without_lifting_the_pen_keeps_its_strokes():
+    x = np.arange(20, 620)
+    crop = np.full((90, 640), 230, np.uint8)
+    course = np.stack([x, 45 + 6 * np.sin(x / 5)], axis=1).astype(np.int32)
+    cv2.polylines(crop, [course], False, (60,), 3, cv2.LINE_AA)
+    tensor = preprocess_line(crop, STANDARD)[0, :, STANDARD.margin : -STANDARD.margin, 0]
+    assert (tensor.max(axis=0) > 128).mean() > 0.98
+
+
+def with_hairline(grain: float) -> np.ndarray:
+    """The line twice, joined by a stroke a fifth as dark, on paper whose grain has this standard deviation."""
+    crop = np.hstack([line(), line()])
+    paper, middle = int(np.median(crop)), crop.shape[1] // 2
+    cv2.line(crop, (middle - 20, 50), (middle + 20, 30), (paper - (paper - 60) // 5,), 3, cv2.LINE_AA)
+    noise = np.random.default_rng(2).normal(0, grain, crop.shape)
+    return np.clip(crop + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("grain", "shown"), [(0.5, True), (12.0, False)])
+def test_faint_strokes_are_ink_on_clean_paper_and_grain_is_none_on_rough(grain: float, shown: bool):
+    tensor = preprocess_line(with_hairline(grain), STANDARD)[0, :, :, 0]
+    middle = tensor.shape[1] // 2
+    assert (tensor[:, middle - 10 : middle + 10].max(axis=0) > 20).all() == shown
+    assert (tensor > 0).mean() < 0.4
+
+
 def test_ink_is_white_paper_black_and_the_ends_bare():
     tensor = preprocess_line(line(), STANDARD)
     assert tensor.dtype == np.uint8
@@ -120,7 +146,7 @@ def test_what_is_no_grey_picture_is_refused(picture: np.ndarray):
 
 def test_digest_is_stable_and_tells_parameters_apart():
     # Written down so that a change of the preprocessing cannot pass unseen: shipped models would have to be retrained.
-    assert line_preprocessing_digest(STANDARD) == ("2f8cd11f372a3acaafb018ef4eb7cdaa9978a51fb0339089890421c191d1542f")
+    assert line_preprocessing_digest(STANDARD) == ("d24be396caa698e97404498af98739a1a68fbaec590d4c49d3608d3fe992165f")
     assert line_preprocessing_digest(LinePreprocessing(dead_zone=31)) != line_preprocessing_digest(STANDARD)
 
 

@@ -15,7 +15,7 @@ from edge_hwr.quarter_turns import turn, turn_box_back
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Box
 
-TEXTS = ["1b1 1b", "b1b1", "11bb"]
+TEXTS = ["1a", "cccab1", "b abb c"]
 QUARTERS = (0, 90, 180, 270)
 
 
