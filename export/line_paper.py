@@ -26,6 +26,13 @@ def scan_line(coverage: Coverage, rng: np.random.Generator) -> Picture:
     return np.asarray(255 - cv2.copyMakeBorder(coverage, above, below, beside, beside, white), np.uint8)
 
 
+def scan_again(picture: Picture, rng: np.random.Generator) -> Picture:
+    """A scanned line, uint8 (H, W), as a finer or coarser scanner would have it."""
+    zoom = float(np.exp(rng.uniform(np.log(0.75), np.log(1.5))))
+    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, None, fx=zoom, fy=zoom, interpolation=how), np.uint8)
+
+
 def photograph_line(coverage: Coverage, rng: np.random.Generator) -> Picture:
     """A camera's crop, uint8 (H, W), of one line of ink; `coverage` is uint8 (h, w), 255 where ink is."""
     height = len(coverage)

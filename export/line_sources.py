@@ -22,7 +22,7 @@ from edge_hwr.picture import decode_picture
 
 from .fonts import has_characters, set_text
 from .hands import Hand, write_line
-from .line_paper import photograph_line, scan_line
+from .line_paper import photograph_line, scan_again, scan_line
 from .line_text import Passages, as_written, is_plain, untokenised
 from .paper import Picture
 from .sources import held_out
@@ -99,7 +99,7 @@ class ScannedLines:
         picture = decode_picture(self.pictures[index], self.files[index])
         if not camera:
             # Learned from as if scanned finer or coarser, each time; what is validated with stays what it is.
-            return DrawnLine(picture if self.validation[index] else _rescanned(picture, rng), self.texts[index])
+            return DrawnLine(picture if self.validation[index] else scan_again(picture, rng), self.texts[index])
         zoom = float(np.exp(rng.uniform(np.log(0.6), np.log(1.3))))
         how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
         ink = cv2.resize(255 - picture, None, fx=zoom, fy=zoom, interpolation=how)
@@ -195,12 +195,6 @@ class WrittenFonts:
         ink = set_text(font, text, size * 1.5).coverage if joined else _by_hand(text, font, size * 1.5, rng)
         ink = _vary(ink, size, rng)
         return DrawnLine(photograph_line(ink, rng) if camera else scan_line(ink, rng), text)
-
-
-def _rescanned(picture: Picture, rng: np.random.Generator) -> Picture:
-    zoom = float(np.exp(rng.uniform(np.log(0.75), np.log(1.5))))
-    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, None, fx=zoom, fy=zoom, interpolation=how), np.uint8)
 
 
 def name_of(path: Path) -> str:
