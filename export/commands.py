@@ -167,8 +167,20 @@ def _print_end(epochs: int, best_epoch: int, path: Path, name: str, console: Con
     help="Points of accuracy, or of CER, it may lose to float  [default: the recipe's]",
 )
 @click.option("--test", "tests", multiple=True, type=click.Path(path_type=Path), help="Dataset to measure on as well.")
+@click.option(
+    "--average-with",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Take the mean of RUN's weights and those of this run, which it started from.",
+)
 def export(
-    run: Path, out: Path, precision: Precision, method: Method, max_drop: float | None, tests: tuple[Path, ...]
+    run: Path,
+    out: Path,
+    precision: Precision,
+    method: Method,
+    max_drop: float | None,
+    tests: tuple[Path, ...],
+    average_with: tuple[Path, ...],
 ) -> None:
     """Quantize the best model of RUN, verify it, and write a bundle.
 
@@ -185,11 +197,15 @@ def export(
     if isinstance(read_record(run)[1], LineRecipe):
         lines = open_line_run(run)
         allowed = lines.recipe.export.max_drop if max_drop is None else max_drop
-        line_options = LineExportOptions(precision=precision, method=method, max_drop=allowed, tests=tests)
+        line_options = LineExportOptions(
+            precision=precision, method=method, max_drop=allowed, tests=tests, average_with=average_with
+        )
         bundle = export_line_run(lines, out, line_options, console)
     else:
         glyphs = open_run(run)
         allowed = glyphs.recipe.export.max_drop if max_drop is None else max_drop
-        options = ExportOptions(precision=precision, method=method, max_drop=allowed, tests=tests)
+        options = ExportOptions(
+            precision=precision, method=method, max_drop=allowed, tests=tests, average_with=average_with
+        )
         bundle = export_run(glyphs, out, options, console)
     console.print(f"{out}: {bundle.size:,} bytes, {precision}")

@@ -19,8 +19,9 @@ from edge_hwr.evaluate import check_texts, evaluate
 from edge_hwr.preprocess import preprocessing_digest
 from edge_hwr.runtime import TfliteModel
 
+from .averaging import check_averaging, load_averaged
 from .pool import Pool
-from .quantize import PRECISIONS, Glyphs, Method, Precision, choose_calibration, choose_int8, convert, load_keras
+from .quantize import PRECISIONS, Glyphs, Method, Precision, choose_calibration, choose_int8, convert
 from .run_folder import RunFolder
 from .sensitivity import TensorNoise, find_noise, plot_noise
 from .silence import silenced
@@ -43,12 +44,14 @@ _TRACED = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """What to export; `max_drop` is in points of accuracy, `tests` are datasets to be measured on for the record."""
+    """What to export; `max_drop` is in points of accuracy, `tests` are datasets to be measured on for the record,
+    `average_with` run folders whose networks are averaged with this one's."""
 
     precision: Precision
     method: Method
     max_drop: float
     tests: Sequence[Path] = ()
+    average_with: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +80,7 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
     """
     if not run.best_model.is_file():
         raise TrainingError(f"{run.path}: no best.keras in it yet: train it for an epoch at least")
+    check_averaging(run, options.average_with)
     tests = open_tests(options.tests)
     for dataset in tests.values():
         check_texts(dataset, run.recipe.charset, out.stem)
@@ -101,6 +105,7 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
             "allowed: no file written; train longer, or allow more by --max-drop"
         )
     metadata = _describe(run, out.stem, chosen, candidates, validation)
+    metadata.recipe["averaged_with"] = [other.name for other in options.average_with]
     golden = choose_golden(validation, count=_GOLDEN if len(chosen.flatbuffer) >= _SMALL else _GOLDEN_OF_SMALL)
     outputs = TfliteModel(chosen.flatbuffer).invoke(golden)
     labels = tuple(run.recipe.charset)
@@ -127,7 +132,7 @@ def _convert_all(
         candidates.append(Candidate(name, precision, model, named, flatbuffer, measured, drop))
         return candidates[-1]
 
-    model = load_keras(run.best_model)
+    model = load_averaged(run, options.average_with)
     by_precision = {precision: add(precision, precision, model) for precision in PRECISIONS}
 
     def fine_tune() -> Candidate:

@@ -20,10 +20,11 @@ from edge_hwr.evaluate_lines import evaluate_lines
 from edge_hwr.line_preprocess import line_preprocessing_digest
 from edge_hwr.line_runtime import LineModel
 
+from .averaging import check_averaging, load_averaged
 from .line_pool import LinePool
 from .line_run import LineRun
 from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
-from .quantize import PRECISIONS, Method, Precision, choose_int8, convert, load_keras, stratify
+from .quantize import PRECISIONS, Method, Precision, choose_int8, convert, stratify
 from .score_floor import with_floor
 from .silence import silenced
 from .strip import strip
@@ -40,12 +41,14 @@ _GOLDEN_WIDTH = 384
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineExportOptions:
     """What to export, and how to get to int8: by calibration ("ptq"), by fine-tuning ("qat"), or by the first of them
-    that loses no more than `max_drop` points of CER ("auto"). `tests` are datasets to be measured on for the record."""
+    that loses no more than `max_drop` points of CER ("auto"). `tests` are datasets to be measured on for the record,
+    `average_with` run folders whose networks are averaged with this one's."""
 
     precision: Precision
     max_drop: float
     method: Method = "auto"
     tests: Sequence[Path] = ()
+    average_with: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +76,7 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
         )
     if not run.best_model.is_file():
         raise TrainingError(f"{run.path}: no best.keras in it yet: train it for an epoch at least")
+    check_averaging(run, options.average_with)
     tests = open_tests(options.tests)
     pool = LinePool.load(run.pool)
     calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
@@ -86,6 +90,7 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
             "allowed: no file written; train longer, or allow more by --max-drop"
         )
     metadata = _describe(run, out.stem, chosen, candidates, pool)
+    metadata.recipe["averaged_with"] = [other.name for other in options.average_with]
     model, labels = LineModel(chosen.flatbuffer), tuple(run.recipe.charset)
     golden = _choose_golden(pool, model)
     outputs = np.stack([model.invoke(line[np.newaxis]) for line in golden])
@@ -129,7 +134,7 @@ def _convert_all(
         candidates.append(LineCandidate(name, precision, flatbuffer, measured, drop))
         return candidates[-1]
 
-    model = with_floor(load_keras(run.best_model), calibration)
+    model = with_floor(load_averaged(run, options.average_with), calibration)
     by_precision = {precision: add(precision, precision, model) for precision in _precisions(run)}
 
     def fine_tune() -> LineCandidate:

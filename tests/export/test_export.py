@@ -83,6 +83,44 @@ def test_the_other_precisions_are_bundles_too(tmp_path: Path, trained: Path, pre
     assert verify_golden(bundle, TfliteModel(bundle.flatbuffer)).decisions_changed == 0
 
 
+def test_networks_of_two_runs_are_averaged(tmp_path: Path, trained: Path) -> None:
+    import keras
+
+    other = copy_run(trained, tmp_path / "other")
+    network = keras.models.load_model(trained / "best.keras", compile=False)
+    *weights, bias = network.get_weights()
+    network.set_weights([*weights, bias + np.array([3, 0, 0, 0], bias.dtype)])
+    network.save(other / "best.keras")
+    run_export(trained, tmp_path / "alone.tflite", "--precision", "float32")
+    run_export(trained, tmp_path / "both.tflite", "--precision", "float32", "--average-with", str(other))
+    alone, both = open_bundle(tmp_path / "alone.tflite"), open_bundle(tmp_path / "both.tflite")
+    glyphs = alone.golden()[0]
+    more = TfliteModel(both.flatbuffer).invoke(glyphs) - TfliteModel(alone.flatbuffer).invoke(glyphs)
+    assert np.allclose(more, [1.5, 0, 0, 0], atol=1e-4)
+    assert (alone.metadata.recipe["averaged_with"], both.metadata.recipe["averaged_with"]) == ([], ["other"])
+
+
+def test_networks_that_do_not_belong_together_are_not_averaged(tmp_path: Path, trained: Path) -> None:
+    import keras
+
+    other, out = copy_run(trained, tmp_path / "other"), tmp_path / "a.tflite"
+    keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(4)]).save(
+        other / "best.keras"
+    )
+    with pytest.raises(TrainingError, match="other: another network than"):
+        run_export(trained, out, "--average-with", str(other))
+    (other / "best.keras").unlink()
+    with pytest.raises(TrainingError, match=r"other: no best\.keras"):
+        run_export(trained, out, "--average-with", str(other))
+    record = (other / "run.json").read_text("utf-8")
+    (other / "run.json").write_text(record.replace('"0127"', '"0128"'), "utf-8")
+    with pytest.raises(TrainingError, match="other: reads other characters than"):
+        run_export(trained, out, "--average-with", str(other))
+    with pytest.raises(TrainingError, match="no run folder"):
+        run_export(trained, out, "--average-with", str(tmp_path))
+    assert not out.exists()
+
+
 def test_stripping_changes_no_answer(trained: Path) -> None:
     glyphs = Pool.load(trained / "pool.npz").glyphs[:60]
     named = convert(load_keras(trained / "best.keras"), "int8", glyphs)
