@@ -13,33 +13,29 @@ from typing import Any
 
 from edge_hwr.errors import TrainingError
 
+from .line_run import LineRun
 from .quantize import load_keras
-from .run_folder import RunFiles, read_record
+from .run_folder import RunFiles, RunFolder, read_record
 
 
-def check_averaging(run: RunFiles, others: Sequence[Path]) -> None:
-    """`TrainingError` unless each of the other run folders has a best model that reads the same characters."""
-    recipe = read_record(run.path)[1]
-    for other in others:
-        theirs = read_record(other)[1]
-        if (theirs.task, theirs.charset) != (recipe.task, recipe.charset):
-            raise TrainingError(f"{other}: reads other characters than {run.path}: the two cannot be averaged")
-        if not (other / run.best_model.name).is_file():
-            raise TrainingError(f"{other}: no best.keras in it yet: train it for an epoch at least")
+def find_networks(run: RunFolder | LineRun, others: Sequence[Path]) -> list[Path]:
+    """The best models of a run and of others; `TrainingError` where one has none, or reads other characters."""
+    networks = [run.trained_model()]
+    for path in others:
+        record, recipe = read_record(path)
+        if (recipe.task, recipe.charset) != (run.recipe.task, run.recipe.charset):
+            raise TrainingError(f"{path}: reads other characters than {run.path}: the two cannot be averaged")
+        networks.append(RunFiles(path=path, record=record).trained_model())
+    return networks
 
 
-def load_averaged(run: RunFiles, others: Sequence[Path]) -> Any:
-    """The best model of a run, its weights the mean of its own and those of the best models of other run folders.
-
-    `TrainingError` for networks of another shape.
-    """
-    model = load_keras(run.best_model)
-    sums = model.get_weights()
-    for other in others:
-        weights = load_keras(other / run.best_model.name).get_weights()
-        if [array.shape for array in weights] != [array.shape for array in sums]:
-            raise TrainingError(f"{other}: another network than that of {run.path}: the two cannot be averaged")
-        sums = [total + array for total, array in zip(sums, weights, strict=True)]
+def load_averaged(networks: Sequence[Path]) -> Any:
+    """The first network, its weights the mean of all of them; `TrainingError` for networks of different shapes."""
+    model, *others = [load_keras(path) for path in networks]
+    weights = [model.get_weights(), *(other.get_weights() for other in others)]
+    for path, arrays in zip(networks, weights, strict=True):
+        if [array.shape for array in arrays] != [array.shape for array in weights[0]]:
+            raise TrainingError(f"{path}: another network than {networks[0]}: the two cannot be averaged")
     if others:
-        model.set_weights([total / (1 + len(others)) for total in sums])
+        model.set_weights([sum(arrays) / len(weights) for arrays in zip(*weights, strict=True)])
     return model

@@ -19,7 +19,7 @@ from edge_hwr.evaluate import check_texts, evaluate
 from edge_hwr.preprocess import preprocessing_digest
 from edge_hwr.runtime import TfliteModel
 
-from .averaging import check_averaging, load_averaged
+from .averaging import find_networks, load_averaged
 from .pool import Pool
 from .quantize import PRECISIONS, Glyphs, Method, Precision, choose_calibration, choose_int8, convert
 from .run_folder import RunFolder
@@ -78,9 +78,7 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
     the noise of every tensor, is kept in the run folder as `export-NAME.json` and `export-NAME-noise.png`, most of all
     when the gate failed.
     """
-    if not run.best_model.is_file():
-        raise TrainingError(f"{run.path}: no best.keras in it yet: train it for an epoch at least")
-    check_averaging(run, options.average_with)
+    networks = find_networks(run, options.average_with)
     tests = open_tests(options.tests)
     for dataset in tests.values():
         check_texts(dataset, run.recipe.charset, out.stem)
@@ -90,7 +88,8 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
         raise TrainingError(f"{run.pool}: no labelled glyphs for validation: an export of it cannot be verified")
     calibration = choose_calibration(pool, run.recipe.export.calibration, run.recipe.seed)
     with console.status("converting and measuring") as status:
-        candidates, chosen = _convert_all(run, pool, validation, calibration, options, status)
+        model = load_averaged(networks)
+        candidates, chosen = _convert_all(run, model, pool, validation, calibration, options, status)
     console.print(_table(candidates))
     report: dict[str, Any] = {"precisions": _figures(candidates)}
     if chosen.precision == "int8":
@@ -118,7 +117,13 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
 
 
 def _convert_all(
-    run: RunFolder, pool: Pool, validation: Pool, calibration: Glyphs, options: ExportOptions, status: Status
+    run: RunFolder,
+    model: Any,
+    pool: Pool,
+    validation: Pool,
+    calibration: Glyphs,
+    options: ExportOptions,
+    status: Status,
 ) -> tuple[list[Candidate], Candidate]:
     """The model in every precision, float32 first, and the one of them that was asked for."""
     candidates: list[Candidate] = []
@@ -132,7 +137,6 @@ def _convert_all(
         candidates.append(Candidate(name, precision, model, named, flatbuffer, measured, drop))
         return candidates[-1]
 
-    model = load_averaged(run, options.average_with)
     by_precision = {precision: add(precision, precision, model) for precision in PRECISIONS}
 
     def fine_tune() -> Candidate:

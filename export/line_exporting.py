@@ -15,12 +15,12 @@ from rich.table import Table
 
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, write_bundle
 from edge_hwr.datasets import Dataset
-from edge_hwr.errors import GateError, TrainingError, UsageError
+from edge_hwr.errors import GateError, UsageError
 from edge_hwr.evaluate_lines import evaluate_lines
 from edge_hwr.line_preprocess import line_preprocessing_digest
 from edge_hwr.line_runtime import LineModel
 
-from .averaging import check_averaging, load_averaged
+from .averaging import find_networks, load_averaged
 from .line_pool import LinePool
 from .line_run import LineRun
 from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
@@ -74,14 +74,13 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
             f"{run.path}: LSTM layers cannot be {options.precision} in TFLite: "
             f"use --precision {' or '.join(precisions)}"
         )
-    if not run.best_model.is_file():
-        raise TrainingError(f"{run.path}: no best.keras in it yet: train it for an epoch at least")
-    check_averaging(run, options.average_with)
+    networks = find_networks(run, options.average_with)
     tests = open_tests(options.tests)
     pool = LinePool.load(run.pool)
     calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
     with console.status("converting and measuring") as status:
-        candidates, chosen = _convert_all(run, pool, calibration, options, status)
+        model = load_averaged(networks)
+        candidates, chosen = _convert_all(run, model, pool, calibration, options, status)
     console.print(_table(candidates))
     run.save_json(f"export-{out.stem}.json", {"precisions": _figures(candidates)})
     if chosen.drop > options.max_drop:
@@ -121,7 +120,12 @@ def _precisions(run: LineRun) -> tuple[Precision, ...]:
 
 
 def _convert_all(
-    run: LineRun, pool: LinePool, calibration: Sequence[Line], options: LineExportOptions, status: Status
+    run: LineRun,
+    network: Any,
+    pool: LinePool,
+    calibration: Sequence[Line],
+    options: LineExportOptions,
+    status: Status,
 ) -> tuple[list[LineCandidate], LineCandidate]:
     """The model in every precision, float32 first, and the one of them that was asked for."""
     candidates: list[LineCandidate] = []
@@ -134,7 +138,7 @@ def _convert_all(
         candidates.append(LineCandidate(name, precision, flatbuffer, measured, drop))
         return candidates[-1]
 
-    model = with_floor(load_averaged(run, options.average_with), calibration)
+    model = with_floor(network, calibration)
     by_precision = {precision: add(precision, precision, model) for precision in _precisions(run)}
 
     def fine_tune() -> LineCandidate:

@@ -145,6 +145,9 @@ def draw_line_pool(
     held_out = np.concatenate([drawn.source.validation for drawn in sources])
     if held_out.all() or not held_out.any():  # said before the drawing, which takes minutes
         raise DatasetError(_NO_LINES)
+    for drawn in sources:
+        # What is wrong with one is said before the drawing, too; and what it finds out once is so for all processes.
+        drawn.source.draw(0, np.random.default_rng(seed), camera=False)
     groups, jobs = _plan(sources, seed)
     given = ([drawn.source for drawn in sources], preprocessing)
     parts = draw_in_processes(

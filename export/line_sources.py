@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_hwr.datasets import open_table
+from edge_hwr.datasets import TableRow, open_table
 from edge_hwr.errors import DatasetError
 from edge_hwr.picture import decode_picture
 
@@ -80,7 +80,7 @@ class ScannedLines:
         pictures, files, texts, validation, outside = [], [], [], [], 0
         for row in table.rows:
             text = as_written(row.text)
-            apart = held_out(f"writer {row.columns.get('writer') or row.file}")
+            apart = held_out(f"writer {writer_of(row)}")
             if not text or not set(text) <= allowed:
                 outside += 1
             elif row.columns.get("boilerplate") != "1" or (not apart and crc32(row.file.encode()) % _BOILERPLATE == 0):
@@ -195,6 +195,11 @@ class WrittenFonts:
         ink = set_text(font, text, size * 1.5).coverage if joined else _by_hand(text, font, size * 1.5, rng)
         ink = _vary(ink, size, rng)
         return DrawnLine(photograph_line(ink, rng) if camera else scan_line(ink, rng), text)
+
+
+def writer_of(row: TableRow) -> str:
+    """Who wrote a line; where that is not told, each line counts for a writer of its own."""
+    return row.columns.get("writer") or row.file
 
 
 def name_of(path: Path) -> str:

@@ -268,9 +268,7 @@ def _lend_weights(lender: Path, charset: str, model: Any) -> None:
     the end; a smaller network sees with the eyes of the larger one. `TrainingError` when not even the beginning fits.
     """
     run = open_line_run(lender)
-    if not run.best_model.is_file():
-        raise TrainingError(f"{lender}: no best.keras in it yet: train it for an epoch at least")
-    lent, own = load_keras(run.best_model).get_weights(), model.get_weights()
+    lent, own = load_keras(run.trained_model()).get_weights(), model.get_weights()
     if (begin := _common(lent, own)) == 0:
         raise TrainingError(f"{lender}: its network begins differently: start_from wants the same first stage")
     end = _common(lent[begin:][::-1], own[begin:][::-1])

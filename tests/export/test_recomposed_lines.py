@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from edge_hwr.bundle import Bundle, open_bundle
 from edge_hwr.crop_reader import CropReader
 from edge_hwr.errors import DatasetError, RecipeError
 from edge_hwr.export.line_data import find_line_sources
-from edge_hwr.export.line_pool import draw_line_pool
-from edge_hwr.export.line_recipe import LineRecipe
+from edge_hwr.export.line_pool import DrawnLines, draw_line_pool
+from edge_hwr.export.line_recipe import LineDataRecipe, LineRecipe
+from edge_hwr.export.line_sources import ScannedLines
 from edge_hwr.export.line_text import Passages
 from edge_hwr.export.recipe import load_recipe
 from edge_hwr.export.recomposed_lines import RecomposedLines
@@ -24,6 +26,7 @@ from edge_hwr.export.sources import held_out
 from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.metrics import character_error_rate
 
+CLEAN = LineDataRecipe("dataset", clean=1)
 TEXTS = "\n".join(("cab 1ab", "bac ba c", "1 abba", "c11a cb")) + "\n"
 
 
@@ -79,7 +82,7 @@ def recipe_with(source: str, folder: Path) -> LineRecipe:
 
 def test_a_recomposed_line_says_its_text(scans: Path, texts: Path, line_bundle: Bundle):
     passages = Passages.load([texts / "en.txt"], "".join(line_bundle.labels))
-    lines = RecomposedLines.load(scans, passages, 60, line_bundle)
+    lines = RecomposedLines(scans, passages, 60, line_bundle)
     reader, rng = CropReader(line_bundle), np.random.default_rng(1)
     drawn = [lines.draw(index, rng, camera=False) for index in range(60)]
     read = [reader.read(line.picture).decoded.text for line in drawn]
@@ -89,7 +92,7 @@ def test_a_recomposed_line_says_its_text(scans: Path, texts: Path, line_bundle: 
 
 def test_writers_held_out_lend_no_hand(scans: Path, texts: Path, line_bundle: Bundle):
     passages = Passages.load([texts / "en.txt"], "".join(line_bundle.labels))
-    lines = RecomposedLines.load(scans, passages, 5, line_bundle)
+    lines = RecomposedLines(scans, passages, 5, line_bundle)
     assert len(lines.hands) == 2
     assert not lines.validation.any()
 
@@ -104,7 +107,17 @@ def test_a_recipe_gets_its_recomposed_lines(tmp_path: Path, scans: Path, texts: 
     assert counts["validation"] == 0
 
 
-def test_a_line_of_real_hands_says_its_text(tmp_path: Path, data: Path, texts: Path):
+def test_texts_that_a_recipe_names_and_nobody_gave_are_pointed_out(
+    tmp_path: Path, scans: Path, texts: Path, line_bundle: Bundle, caplog: pytest.LogCaptureFixture
+):
+    source = f'source = "recomposed"\nreader = "{line_bundle.path}"\ntexts = ["en", "prose"]\nsamples = 5\nclean = 1'
+    find_line_sources(recipe_with(source, tmp_path), [scans, texts])
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "no prose.txt among the data (--data): recomposed without it"
+    ]
+
+
+def test_a_line_of_real_hands_says_its_text(tmp_path: Path, data: Path):
     with zipfile.ZipFile(data / "banq_lines" / "train.zip") as whole:
         header, *rows = whole.read("labels.tsv").decode().splitlines()
         kept = [row for row in rows if row.split("\t")[2] in {"wikitexte_0221", "wikitexte_0172", "wikitexte_0201"}]
@@ -115,7 +128,7 @@ def test_a_line_of_real_hands_says_its_text(tmp_path: Path, data: Path, texts: P
     (tmp_path / "fr.txt").write_text("Les compétitions de la région sont annoncées dans une page\n", "utf-8")
     bundle = open_bundle("lines")
     passages = Passages.load([tmp_path / "fr.txt"], "".join(bundle.labels))
-    lines = RecomposedLines.load(tmp_path / "hands.zip", passages, 40, bundle)
+    lines = RecomposedLines(tmp_path / "hands.zip", passages, 40, bundle)
     reader, rng = CropReader(bundle), np.random.default_rng(1)
     drawn = [lines.draw(index, rng, camera=index % 2 == 0) for index in range(40)]
     read = [reader.read(line.picture).decoded.text for line in drawn]
@@ -143,14 +156,20 @@ def test_a_model_of_characters_cannot_say_where_they_stand(tmp_path: Path, scans
 
 
 def test_writers_of_too_little_are_said_to_be(tmp_path: Path, texts: Path, line_bundle: Bundle):
-    few = write_scans(tmp_path / "few.zip", {f"writer{number}": 1 for number in range(5)})
+    few = write_scans(tmp_path / "few.zip", {f"writer{number}": 1 for number in range(60)})
     passages = Passages.load([texts / "en.txt"], "".join(line_bundle.labels))
+    lines = RecomposedLines(few, passages, 5, line_bundle)
     with pytest.raises(DatasetError, match=r"no writer .* of whom 150 characters could be read"):
-        RecomposedLines.load(few, passages, 5, line_bundle)
+        draw_line_pool(
+            [DrawnLines(ScannedLines.load(few, " abc1"), CLEAN), DrawnLines(lines, CLEAN)],
+            LinePreprocessing(),
+            seed=1,
+            workers=1,
+        )
 
 
 def test_texts_that_no_writer_can_write_are_said_to_be(tmp_path: Path, scans: Path, line_bundle: Bundle):
     (tmp_path / "en.txt").write_text("zzz zzz zzz zzz zzz\n", "utf-8")
-    lines = RecomposedLines.load(scans, Passages.load([tmp_path / "en.txt"], " z"), 5, line_bundle)
+    lines = RecomposedLines(scans, Passages.load([tmp_path / "en.txt"], " z"), 5, line_bundle)
     with pytest.raises(DatasetError, match="the writers lack characters of nearly all texts"):
         lines.draw(0, np.random.default_rng(1), camera=False)
