@@ -102,16 +102,15 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
 
 
 def choose_calibration_lines(pool: LinePool, count: int, seed: int) -> list[Line]:
-    """About `count` training lines (height, width), as many of each group as there are, padded as batches are.
+    """About `count` training lines, as many of each group as there are, padded to one (height, width).
 
     The result spans exactly 0 to 255, without which the scale of the input would not be 1/255.
     """
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(~pool.validation))
     chosen = rows[stratify(pool.group[rows].astype(np.int64)[:, np.newaxis], count)]
-    # Few widths, so that the calibrator plans anew only now and then.
-    lines = [_padded(pool.line(row), 256) for row in chosen.tolist()]
+    lines = [_padded(pool.line(row), int(pool.widths[chosen].max())) for row in chosen.tolist()]
     lines[0][0, 0], lines[0][0, -1] = 0, 255
-    return sorted(lines, key=lambda line: line.shape[1])
+    return lines
 
 
 def _precisions(run: LineRun) -> tuple[Precision, ...]:
