@@ -7,35 +7,38 @@ ICML 2022): what the later training learned stays, and less of what the earlier 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from edge_hwr.errors import TrainingError
 
+from .lending import lender_recipe, load_lender
 from .line_run import LineRun
-from .quantize import load_keras
-from .run_folder import RunFiles, RunFolder, read_record
+from .run_folder import RunFolder
 
 
-def find_networks(run: RunFolder | LineRun, others: Sequence[Path]) -> list[Path]:
-    """The best models of a run and of others; `TrainingError` where one has none, or reads other characters."""
-    networks = [run.trained_model()]
+def check_average(run: RunFolder | LineRun, others: Sequence[Path]) -> None:
+    """`TrainingError` where another lender reads other characters than a run."""
     for path in others:
-        record, recipe = read_record(path)
+        recipe = lender_recipe(path)
         if (recipe.task, recipe.charset) != (run.recipe.task, run.recipe.charset):
             raise TrainingError(f"{path}: reads other characters than {run.path}: the two cannot be averaged")
-        networks.append(RunFiles(path=path, record=record).trained_model())
-    return networks
 
 
-def load_averaged(networks: Sequence[Path]) -> Any:
-    """The first network, its weights the mean of all of them; `TrainingError` for networks of different shapes."""
-    model, *others = [load_keras(path) for path in networks]
-    weights = [model.get_weights(), *(other.get_weights() for other in others)]
-    for path, arrays in zip(networks, weights, strict=True):
+def load_averaged(run: RunFolder | LineRun, others: Sequence[Path], samples: Iterable[npt.NDArray[np.uint8]]) -> Any:
+    """The network of a run, its weights the mean of its own and those of others, run folders or bundles.
+
+    `TrainingError` for networks of different shapes. `samples` are for bundles: see `load_lender`.
+    """
+    model, samples = load_lender(run.path), list(samples) if others else []
+    weights = [model.get_weights(), *(load_lender(path, samples).get_weights() for path in others)]
+    for path, arrays in zip([run.path, *others], weights, strict=True):
         if [array.shape for array in arrays] != [array.shape for array in weights[0]]:
-            raise TrainingError(f"{path}: another network than {networks[0]}: the two cannot be averaged")
+            raise TrainingError(f"{path}: another network than {run.path}: the two cannot be averaged")
     if others:
         model.set_weights([sum(arrays) / len(weights) for arrays in zip(*weights, strict=True)])
     return model

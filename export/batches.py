@@ -20,6 +20,8 @@ Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 _PATIENCE_S = 60.0
 
+_SAMPLED = 20
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
@@ -50,6 +52,13 @@ class Targets:
         said = np.exp(logits - logits.max(axis=1, keepdims=True))
         said /= said.sum(axis=1, keepdims=True)
         return np.asarray(targets + self.distillation.weight * (said - targets), np.float32)
+
+
+def sample_glyphs(pool: Pool, seed: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Some batches (B, height, width, 1) of training glyphs, as they were drawn."""
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(~pool.validation))[: _SAMPLED * 256]
+    for start in range(0, len(rows), 256):
+        yield pool.glyphs[rows[start : start + 256], ..., np.newaxis]
 
 
 def prepare(training: Pool, order: npt.NDArray[np.intp], augment: Augmenter, targets: Targets) -> Iterator[Batch]:

@@ -45,7 +45,7 @@ AnyPool = TypeVar("AnyPool", Pool, LinePool)
 @click.option("--minutes", type=float, help="Train for so long instead of the recipe's epochs.")
 @click.option("--epochs", type=int, help="Train for so many epochs instead of the recipe's.")
 @click.option("--seed", type=int, help="Instead of the recipe's seed.")
-@click.option("--start-from", type=click.Path(path_type=Path), help="Begin with the weights of this run's best model.")
+@click.option("--start-from", type=click.Path(path_type=Path), help="Begin with this run's or bundle's weights.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes that draw glyphs.")
 def train(
     recipe: str,
@@ -171,7 +171,7 @@ def _print_end(epochs: int, best_epoch: int, path: Path, name: str, console: Con
     "--average-with",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Take the mean of RUN's weights and those of this run, which it started from.",
+    help="Take the mean of RUN's weights and those of this run or bundle, which it started from.",
 )
 def export(
     run: Path,

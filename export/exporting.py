@@ -19,7 +19,8 @@ from edge_hwr.evaluate import check_texts, evaluate
 from edge_hwr.preprocess import preprocessing_digest
 from edge_hwr.runtime import TfliteModel
 
-from .averaging import find_networks, load_averaged
+from .averaging import check_average, load_averaged
+from .batches import sample_glyphs
 from .pool import Pool
 from .quantize import PRECISIONS, Glyphs, Method, Precision, choose_calibration, choose_int8, convert
 from .run_folder import RunFolder
@@ -45,7 +46,7 @@ _TRACED = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
     """What to export; `max_drop` is in points of accuracy, `tests` are datasets to be measured on for the record,
-    `average_with` run folders whose networks are averaged with this one's."""
+    `average_with` run folders or bundles whose networks are averaged with this one's."""
 
     precision: Precision
     method: Method
@@ -78,7 +79,7 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
     the noise of every tensor, is kept in the run folder as `export-NAME.json` and `export-NAME-noise.png`, most of all
     when the gate failed.
     """
-    networks = find_networks(run, options.average_with)
+    check_average(run, options.average_with)
     tests = open_tests(options.tests)
     for dataset in tests.values():
         check_texts(dataset, run.recipe.charset, out.stem)
@@ -88,7 +89,7 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
         raise TrainingError(f"{run.pool}: no labelled glyphs for validation: an export of it cannot be verified")
     calibration = choose_calibration(pool, run.recipe.export.calibration, run.recipe.seed)
     with console.status("converting and measuring") as status:
-        model = load_averaged(networks)
+        model = load_averaged(run, options.average_with, sample_glyphs(pool, run.recipe.seed))
         candidates, chosen = _convert_all(run, model, pool, validation, calibration, options, status)
     console.print(_table(candidates))
     report: dict[str, Any] = {"precisions": _figures(candidates)}

@@ -19,6 +19,8 @@ WIDTH_STEP = 64
 _AHEAD = 6
 _PATIENCE_S = 300.0
 
+_SAMPLED, _SAMPLED_COLUMNS = 16, 16384
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LineBatch:
@@ -58,6 +60,14 @@ def pack(lines: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str], index: di
     steps = np.array([-(-line.shape[1] // STRIDE) for line in lines], np.int32)
     labels = np.array([index[character] for text in texts for character in text], np.int32)
     return LineBatch(padded, steps, labels, np.array([len(text) for text in texts], np.int32))
+
+
+def sample_lines(pool: LinePool, seed: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Some batches (B, height, width, 1) of training lines, as they were drawn."""
+    training = np.flatnonzero(~pool.validation)
+    for rows in plan_batches(pool.widths[training], _SAMPLED_COLUMNS, np.random.default_rng(seed))[:_SAMPLED]:
+        lines = [pool.line(row) for row in training[rows].tolist()]
+        yield pack(lines, [""] * len(lines), {}).lines
 
 
 def prepare_lines(

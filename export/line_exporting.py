@@ -20,7 +20,8 @@ from edge_hwr.evaluate_lines import evaluate_lines
 from edge_hwr.line_preprocess import line_preprocessing_digest
 from edge_hwr.line_runtime import LineModel
 
-from .averaging import find_networks, load_averaged
+from .averaging import check_average, load_averaged
+from .line_batches import sample_lines
 from .line_pool import LinePool
 from .line_run import LineRun
 from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
@@ -42,7 +43,7 @@ _GOLDEN_WIDTH = 384
 class LineExportOptions:
     """What to export, and how to get to int8: by calibration ("ptq"), by fine-tuning ("qat"), or by the first of them
     that loses no more than `max_drop` points of CER ("auto"). `tests` are datasets to be measured on for the record,
-    `average_with` run folders whose networks are averaged with this one's."""
+    `average_with` run folders or bundles whose networks are averaged with this one's."""
 
     precision: Precision
     max_drop: float
@@ -74,12 +75,12 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
             f"{run.path}: LSTM layers cannot be {options.precision} in TFLite: "
             f"use --precision {' or '.join(precisions)}"
         )
-    networks = find_networks(run, options.average_with)
+    check_average(run, options.average_with)
     tests = open_tests(options.tests)
     pool = LinePool.load(run.pool)
     calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
     with console.status("converting and measuring") as status:
-        model = load_averaged(networks)
+        model = load_averaged(run, options.average_with, sample_lines(pool, run.recipe.seed))
         candidates, chosen = _convert_all(run, model, pool, calibration, options, status)
     console.print(_table(candidates))
     run.save_json(f"export-{out.stem}.json", {"precisions": _figures(candidates)})

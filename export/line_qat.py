@@ -13,10 +13,11 @@ import tensorflow as tf
 
 from edge_hwr.errors import TrainingError
 
+from .folding import fold_batch_norms
 from .line_batches import plan_batches, prepare_lines
 from .line_pool import LinePool
 from .line_recipe import LineRecipe
-from .qat import fold_batch_norms, take_weights, with_rounding
+from .qat import take_weights, with_rounding
 
 _STEPS = 700
 _LEARNING_RATE = 2e-4

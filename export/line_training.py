@@ -10,7 +10,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.metrics import character_error_rate
 
 from .arrays import read_arrays
-from .line_batches import LineBatch, pack, plan_batches, prepare_lines
+from .lending import lend_line_weights
+from .line_batches import LineBatch, pack, plan_batches, prepare_lines, sample_lines
 from .line_network import build_line_network, greedy_texts, predict_lines
 from .line_pool import LinePool
 from .line_recipe import LineRecipe, LineTrainingRecipe
-from .line_run import LineRun, open_line_run
+from .line_run import LineRun
 from .pacing import Weights, learning_rate_at, update_average
-from .quantize import load_keras
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
     training, validation = np.flatnonzero(~pool.validation), np.flatnonzero(pool.validation)
-    state = _State.fresh(recipe, pool.height)
+    state = _State.fresh(recipe, pool.height, sample_lines(pool, recipe.seed))
     state.resume(run)
     while (done := state.progress(recipe.training)) < 1.0:
         started = time.monotonic()
@@ -106,7 +106,7 @@ class _State:
     best_figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fresh(cls, recipe: LineRecipe, height: int) -> _State:
+    def fresh(cls, recipe: LineRecipe, height: int, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> _State:
         # Half the time of float32 on processors with such arithmetic; variables stay float32.
         with _policy("mixed_bfloat16"):
             model = build_line_network(recipe.network, height=height, classes=len(recipe.charset) + 1)
@@ -116,7 +116,7 @@ class _State:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         optimizer.build(model.trainable_variables)
         if recipe.training.start_from:
-            _lend_weights(Path(recipe.training.start_from), recipe.charset, model)
+            lend_line_weights(Path(recipe.training.start_from), recipe, model, samples)
         return cls(model, optimizer, model.get_weights(), _step_function(model, optimizer))
 
     def progress(self, pace: LineTrainingRecipe, since: float = 0.0, share: float = 0.0) -> float:
@@ -261,26 +261,6 @@ def _keep_best(run: LineRun, state: _State, height: int, figures: dict[str, floa
 def _score(figures: dict[str, float]) -> float:
     """What the best model is the best by: mean character error rate over the groups, the less the better."""
     return float(np.mean(list(figures.values()))) if figures else math.inf
-
-
-def _lend_weights(lender: Path, charset: str, model: Any) -> None:
-    """Give the model the weights of another run's best one: from the beginning as far as the shapes agree, then from
-    the end; a smaller network sees with the eyes of the larger one. `TrainingError` when not even the beginning fits.
-    """
-    run = open_line_run(lender)
-    lent, own = load_keras(run.trained_model()).get_weights(), model.get_weights()
-    if (begin := _common(lent, own)) == 0:
-        raise TrainingError(f"{lender}: its network begins differently: start_from wants the same first stage")
-    end = _common(lent[begin:][::-1], own[begin:][::-1])
-    if run.recipe.charset != charset:  # the last layer's kernel and bias are of characters
-        begin, end = min(begin, len(own) - 2), 0
-    model.set_weights(lent[:begin] + own[begin : len(own) - end] + lent[len(lent) - end :])
-
-
-def _common(lent: Weights, own: Weights) -> int:
-    """How many arrays, from the first on, have the same shapes."""
-    agree = [theirs.shape == ours.shape for theirs, ours in zip(lent, own, strict=False)]
-    return agree.index(False) if False in agree else len(agree)
 
 
 @contextlib.contextmanager

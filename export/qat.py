@@ -13,20 +13,19 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from keras import layers
 
 from edge_hwr.errors import TrainingError
 
 from .augmentation import Augmenter
+from .folding import WEIGHTED, call_on_inputs, fold_batch_norms
 from .pool import Pool
 from .quantize import Glyphs
 from .recipe import Recipe
 
 _STEPS = 800
 _LEARNING_RATE = 3e-4
-_WEIGHTED = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 
 
 def finetune(model: keras.Model, recipe: Recipe, pool: Pool, calibration: Glyphs) -> keras.Model:
@@ -56,43 +55,16 @@ def finetune(model: keras.Model, recipe: Recipe, pool: Pool, calibration: Glyphs
     return folded
 
 
-def fold_batch_norms(model: keras.Model) -> keras.Model:
-    """The same function without batch norms, each of which becomes weights and bias of the convolution before it."""
-    norm_of = {
-        layer.name: norm
-        for norm in model.layers
-        if isinstance(norm, layers.BatchNormalization)
-        for layer in model.layers
-        if isinstance(layer, _WEIGHTED) and layer.output is norm.input
-    }
-
-    def bare(layer: keras.Layer) -> keras.Layer:
-        if isinstance(layer, layers.BatchNormalization | layers.Dropout):
-            return layers.Identity(name=layer.name)
-        config = layer.get_config()
-        if layer.name in norm_of:
-            config["use_bias"] = True
-        return type(layer).from_config(config)
-
-    folded = keras.models.clone_model(model, clone_function=bare, call_function=_call)
-    for layer in model.layers:
-        if layer.name in norm_of:
-            folded.get_layer(layer.name).set_weights(_fold(layer, norm_of[layer.name]))
-        elif isinstance(layer, _WEIGHTED):
-            folded.get_layer(layer.name).set_weights(layer.get_weights())
-    return folded
-
-
 def with_rounding(folded: keras.Model, calibration: Glyphs) -> keras.Model:
     """A folded network whose weights, and activations over their range on calibration glyphs, are rounded to 8 bits."""
     ranges = _find_ranges(folded, calibration)
 
     def rounded(layer: keras.Layer) -> keras.Layer:
-        if not isinstance(layer, _WEIGHTED) and layer.name not in ranges:
+        if not isinstance(layer, WEIGHTED) and layer.name not in ranges:
             return type(layer).from_config(layer.get_config())
         return _Rounded(type(layer).from_config(layer.get_config()), ranges.get(layer.name))
 
-    rounding = keras.models.clone_model(folded, clone_function=rounded, call_function=_call)
+    rounding = keras.models.clone_model(folded, clone_function=rounded, call_function=call_on_inputs)
     for layer in rounding.layers:
         if isinstance(layer, _Rounded):
             layer.inner.set_weights(folded.get_layer(layer.name).get_weights())
@@ -139,21 +111,6 @@ def _round_weights(kernel: Any) -> Any:
         flat, -largest, largest, num_bits=8, narrow_range=True
     )
     return tf.reshape(rounded, kernel.shape)
-
-
-def _call(layer: keras.Layer, *inputs: Any, **_: Any) -> Any:
-    """Call a cloned layer on inputs alone: what replaces it knows nothing of a batch norm's `mask` or `training`."""
-    return layer(*inputs)
-
-
-def _fold(layer: keras.Layer, norm: keras.Layer) -> list[npt.NDArray[np.float32]]:
-    """Kernel and bias of a convolution with the batch norm behind it: y = gamma (x - mean) / deviation + beta."""
-    kernel, *bias = layer.get_weights()
-    gamma, beta, mean, variance = norm.get_weights()
-    gain = gamma / np.sqrt(variance + norm.epsilon)
-    shift = beta + gain * ((bias[0] if bias else 0) - mean)
-    by_channel = gain.reshape(kernel.shape[2:]) if isinstance(layer, layers.DepthwiseConv2D) else gain
-    return [kernel * by_channel, shift]
 
 
 def _find_ranges(folded: keras.Model, calibration: Glyphs) -> dict[str, tuple[float, float]]:

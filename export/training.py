@@ -11,7 +11,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,12 @@ from edge_hwr.preprocess import GlyphPreprocessing
 
 from .arrays import read_arrays
 from .augmentation import Augmenter
-from .batches import Targets, prepare
+from .batches import Targets, prepare, sample_glyphs
+from .lending import lend_weights
 from .networks import build_network, predict
 from .pool import Pool
-from .quantize import load_keras
 from .recipe import Recipe, TrainingRecipe
-from .run_folder import RunFolder, open_run
+from .run_folder import RunFolder
 from .sources import JUNK
 from .teachers import ask_teachers
 
@@ -71,7 +71,7 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
         None if taught is None else taught[~pool.validation],
         recipe.distillation,
     )
-    state = _State.fresh(recipe, *pool.glyphs.shape[1:])
+    state = _State.fresh(recipe, pool.glyphs.shape[1], pool.glyphs.shape[2], sample_glyphs(pool, recipe.seed))
     state.resume(run)
     steps = len(training) // recipe.training.batch
     with _progress(console) as progress:
@@ -118,7 +118,7 @@ class _State:
     best_figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fresh(cls, recipe: Recipe, height: int, width: int) -> _State:
+    def fresh(cls, recipe: Recipe, height: int, width: int, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> _State:
         model = build_network(recipe.network, height=height, width=width, classes=len(recipe.charset))
         optimizer = keras.optimizers.AdamW(recipe.training.learning_rate, weight_decay=recipe.training.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -126,7 +126,7 @@ class _State:
         # XLA on a processor trains several times more slowly here.
         model.compile(optimizer, loss, jit_compile=False)
         if recipe.training.start_from:
-            _lend_weights(Path(recipe.training.start_from), recipe.charset, model)
+            lend_weights(Path(recipe.training.start_from), recipe, model, samples)
         return cls(model, model.get_weights())
 
     def progress(self, recipe: TrainingRecipe, since: float = 0.0, part: float = 0.0) -> float:
@@ -175,17 +175,6 @@ class _State:
 
     def counters(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("epoch", "step", "elapsed")}
-
-
-def _lend_weights(lender: Path, charset: str, model: Any) -> None:
-    """Give the model the weights of another run's best one; `TrainingError` when networks or charsets differ."""
-    run = open_run(lender)
-    if run.recipe.charset != charset:
-        raise TrainingError(f"{lender}: its charset is another one: start_from wants the same stages and charset")
-    weights = load_keras(run.trained_model()).get_weights()
-    if [array.shape for array in weights] != [array.shape for array in model.get_weights()]:
-        raise TrainingError(f"{lender}: its network is another one: start_from wants the same stages and charset")
-    model.set_weights(weights)
 
 
 def _epoch(state: _State, training: Pool, targets: Targets, recipe: Recipe, advance: Callable[[], None]) -> list[float]:

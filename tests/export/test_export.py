@@ -107,7 +107,7 @@ def test_networks_that_do_not_belong_together_are_not_averaged(tmp_path: Path, t
     keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(4)]).save(
         other / "best.keras"
     )
-    with pytest.raises(TrainingError, match=r"other/best\.keras: another network than"):
+    with pytest.raises(TrainingError, match="other: another network than"):
         run_export(trained, out, "--average-with", str(other))
     (other / "best.keras").unlink()
     with pytest.raises(TrainingError, match=r"other: no best\.keras"):

@@ -19,6 +19,7 @@ from rich.console import Console
 from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
 from edge_hwr.export.commands import export, train
+from edge_hwr.export.lending import load_lender
 from edge_hwr.export.line_batches import plan_batches, prepare_lines
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
 from edge_hwr.export.line_network import predict_lines
@@ -122,6 +123,24 @@ def test_a_smaller_network_begins_with_the_first_layers_of_a_larger_one(trained:
         train.main([str(other), *given, "--out", str(tmp_path / "other")], standalone_mode=False)
 
 
+def test_a_bundle_lends_weights_and_is_averaged_with(trained: Path, tmp_path: Path, pool: LinePool):
+    bundle = tmp_path / "tiny.tflite"
+    export.main([str(trained), "-o", str(bundle), "--method", "ptq", "--max-drop", "100"], standalone_mode=False)
+    lines = np.stack([np.resize(pool.line(row), (48, 256)) for row in range(6)])[..., np.newaxis]
+    own, lent = predict_lines(load_lender(trained), lines), predict_lines(load_lender(bundle, [lines]), lines)
+    own, lent = (scores - scores.max(axis=2, keepdims=True) for scores in (own, lent))
+    assert np.abs(own - lent).max() < 0.1 * np.ptp(own)
+    given = [str(trained.parent / "tiny-lines.toml"), "--data", str(trained.parent / "drawn"), "--workers", "1"]
+    train.main([*given, "--out", str(tmp_path / "run"), "--start-from", str(bundle), "--epochs", "1"],
+               standalone_mode=False)  # fmt: skip
+    (entry,) = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    first = json.loads((trained / "log.jsonl").read_text("utf-8").splitlines()[0])
+    assert entry["loss"] < 0.9 * first["loss"]
+    both = [str(tmp_path / "run"), "-o", str(tmp_path / "both.tflite"), "--average-with", str(bundle)]
+    export.main([*both, "--max-drop", "100", "--method", "ptq"], standalone_mode=False)
+    assert open_bundle(tmp_path / "both.tflite").metadata.recipe["averaged_with"] == ["tiny.tflite"]
+
+
 def test_writers_are_either_trained_on_or_validated_with(pool: LinePool):
     assert 0 < pool.validation.sum() < 0.5 * len(pool)
     assert pool.describe()["drawn"]["train"] == int((~pool.validation).sum())
@@ -177,7 +196,7 @@ def test_an_export_measures_every_precision(trained: Path, tmp_path: Path):
 
 
 def test_dilated_convolutions_stay_one_operation_each(trained: Path):
-    network = load_keras(open_line_run(trained).best_model)
+    network = load_lender(trained)
     lines = [np.zeros((48, 320), np.uint8)]
     for precision in get_args(Precision):
         flatbuffer = convert(network, precision, lines)

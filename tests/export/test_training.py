@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from edge_hwr.bundle import open_bundle, write_bundle
 from edge_hwr.errors import EdgeHwrError, RecipeError, RuntimeMissingError, TrainingError
 from edge_hwr.export.batches import Targets
-from edge_hwr.export.commands import train
-from edge_hwr.export.networks import BACKBONES, build_network
+from edge_hwr.export.commands import export, train
+from edge_hwr.export.lending import load_lender
+from edge_hwr.export.networks import BACKBONES, build_network, predict
+from edge_hwr.export.quantize import convert
 from edge_hwr.export.recipe import DistillationRecipe, NetworkRecipe
 from edge_hwr.export.run_folder import kept_from_others, open_run
 from edge_hwr.export.teachers import fit_ensemble
@@ -66,6 +71,63 @@ def test_a_training_can_start_from_another_run(tmp_path: Path, recipe: Path, dat
     wider = variant(recipe, tmp_path, ("[[8], [16], [16]]", "[[8], [16], [24]]"))
     with pytest.raises(TrainingError, match="network is another one"):
         run_train(wider, dataset, tmp_path / "wider", "--start-from", str(trained))
+
+
+@pytest.mark.parametrize("precision", ["int8", "float32", "dynamic"])
+def test_a_training_can_start_from_a_bundle(
+    tmp_path: Path, recipe: Path, dataset: Path, trained: Path, precision: str
+) -> None:
+    bundle = tmp_path / "tiny.tflite"
+    export.main([str(trained), "-o", str(bundle), "--precision", precision, "--max-drop", "9"], standalone_mode=False)
+    gentle = variant(recipe, tmp_path, ("epochs = 4", "epochs = 1"), ("learning_rate = 1e-2", "learning_rate = 1e-5"))
+    run_train(gentle, dataset, tmp_path / "run", "--start-from", str(bundle))
+    begun, lender = open_run(tmp_path / "run").best(), open_run(trained).best()
+    assert begun is not None
+    assert lender is not None
+    assert begun["accuracy"]["drawn"] >= lender["accuracy"]["drawn"] - 5
+    mean = [str(tmp_path / "run"), "-o", str(tmp_path / "mean.tflite"), "--average-with", str(bundle)]
+    export.main([*mean, "--max-drop", "9"], standalone_mode=False)
+    averaged = open_bundle(tmp_path / "mean.tflite").metadata
+    assert averaged.recipe["averaged_with"] == ["tiny.tflite"]
+    accuracy = averaged.metrics["precisions"]["float32"]["accuracy"]
+    assert 100 * accuracy >= lender["accuracy"]["drawn"] - 5
+
+
+def test_a_bundle_whose_weights_cannot_be_read_lends_none(
+    tmp_path: Path, recipe: Path, dataset: Path, trained: Path
+) -> None:
+    half, out = tmp_path / "half.tflite", tmp_path / "run"
+    export.main([str(trained), "-o", str(half), "--precision", "float16"], standalone_mode=False)
+    with pytest.raises(TrainingError, match=r"half\.tflite: its weights cannot be read back \(float16"):
+        run_train(recipe, dataset, out, "--start-from", str(half))
+    with pytest.raises(TrainingError, match="digits: its charset is another one"):
+        run_train(recipe, dataset, out, "--start-from", "digits")
+    with pytest.raises(TrainingError, match="absent: no run folder"):
+        run_train(recipe, dataset, out, "--start-from", str(tmp_path / "absent"))
+    assert not (out / "pool.npz").exists()
+
+
+@pytest.mark.parametrize("backbone", sorted(BACKBONES))
+def test_a_network_is_recovered_from_its_bundle(tmp_path: Path, trained: Path, backbone: str) -> None:
+    keras.utils.set_random_seed(3)
+    run, network = open_run(trained), NetworkRecipe(backbone, ((8,), (12, 16), (20,)))
+    model = build_network(network, height=28, width=28, classes=4)
+    rng = np.random.default_rng(1)
+    glyphs = rng.integers(0, 256, (40, 28, 28, 1), np.uint8)
+    for layer in model.layers:  # norms that do something
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, array.shape) for array in layer.get_weights()])
+    metadata = dataclasses.replace(
+        open_bundle("digits").metadata, charset="0127", recipe=run.recipe.to_json() | {"network": asdict(network)}
+    )
+    flatbuffer = convert(model, "float32", [])
+    outputs = predict(model, glyphs[..., 0])
+    write_bundle(tmp_path / "a.tflite", flatbuffer, tuple("0127"), metadata, glyphs, outputs)
+    recovered = load_lender(tmp_path / "a.tflite", [glyphs])
+    assert np.allclose(predict(recovered, glyphs[..., 0]), outputs, atol=1e-3)
+    # In training, too, it says much the same: its norms are made for these glyphs.
+    trains = np.asarray(recovered(glyphs.astype(np.float32) / 255, training=True))
+    assert np.allclose(trains, outputs, atol=1e-2)
 
 
 def test_a_lender_that_does_not_fit_is_refused_before_the_drawing(

@@ -1,0 +1,79 @@
+"""Networks that lend their weights: to a training that begins with them, or to a mean.
+
+A lender is a run folder, or a bundle by its file or by the name of one that ships.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_hwr.bundle import open_bundle, shipped_bundles
+from edge_hwr.errors import TrainingError
+
+from .line_recipe import LineRecipe
+from .quantize import load_keras
+from .recipe import Recipe, recipe_from_json
+from .run_folder import RunFiles, read_record
+from .silence import silenced
+
+
+def lender_recipe(lender: Path) -> Recipe | LineRecipe:
+    """The recipe that a lender was trained by."""
+    if _is_bundle(lender):
+        added = ("trained_epochs", "averaged_with")
+        table = open_bundle(lender).metadata.recipe
+        return recipe_from_json({key: table[key] for key in table if key not in added}, where=str(lender))
+    return read_record(lender)[1]
+
+
+def load_lender(lender: Path, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> Any:
+    """The float network of a lender, a Keras model; `TrainingError` of a run that has none yet.
+
+    A bundle's is trained on best with batch norms made for what it is to be trained with: `samples`, batches uint8
+    (B, height, width, 1).
+    """
+    if not _is_bundle(lender):
+        return load_keras(RunFiles(path=lender, record=read_record(lender)[0]).trained_model())
+    with silenced():
+        from .bundle_weights import recover_network
+
+    return recover_network(open_bundle(lender), lender_recipe(lender), samples)
+
+
+def lend_weights(lender: Path, recipe: Recipe, model: Any, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
+    """Give a glyph model all weights of a lender; `TrainingError` when networks or charsets differ."""
+    if lender_recipe(lender).charset != recipe.charset:
+        raise TrainingError(f"{lender}: its charset is another one: start_from wants the same stages and charset")
+    weights = load_lender(lender, samples).get_weights()
+    if [array.shape for array in weights] != [array.shape for array in model.get_weights()]:
+        raise TrainingError(f"{lender}: its network is another one: start_from wants the same stages and charset")
+    model.set_weights(weights)
+
+
+def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
+    """Give a line model the weights of a lender: from the beginning as far as the shapes agree, then from the end; a
+    smaller network sees with the eyes of the larger one. `TrainingError` when not even the beginning fits.
+    """
+    charset = lender_recipe(lender).charset
+    lent, own = load_lender(lender, samples).get_weights(), model.get_weights()
+    if (begin := _common(lent, own)) == 0:
+        raise TrainingError(f"{lender}: its network begins differently: start_from wants the same first stage")
+    end = _common(lent[begin:][::-1], own[begin:][::-1])
+    if charset != recipe.charset:  # the last layer's kernel and bias are of characters
+        begin, end = min(begin, len(own) - 2), 0
+    model.set_weights(lent[:begin] + own[begin : len(own) - end] + lent[len(lent) - end :])
+
+
+def _is_bundle(lender: Path) -> bool:
+    return lender.is_file() or (not lender.exists() and str(lender) in shipped_bundles())
+
+
+def _common(lent: list[npt.NDArray[np.float32]], own: list[npt.NDArray[np.float32]]) -> int:
+    """How many arrays, from the first on, have the same shapes."""
+    agree = [theirs.shape == ours.shape for theirs, ours in zip(lent, own, strict=False)]
+    return agree.index(False) if False in agree else len(agree)
