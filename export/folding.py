@@ -12,6 +12,9 @@ from keras import layers
 
 WEIGHTED = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 
+_KERNEL_SIZE = 0.2
+"""Root mean square of a channel's kernel: about where AdamW at the recipes' pace keeps it, sqrt(rate / 2 / decay)."""
+
 FoldedWeights = Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 """Kernel and bias of each layer that has weights, by the layer's name."""
 
@@ -42,15 +45,21 @@ def unfold_batch_norms(model: keras.Model, weights: FoldedWeights, samples: Iter
 
     Mean and variance of each norm become those that its input has over `samples`, batches uint8 (B, height, width, 1).
     Trained with others, the network would change at once: in training a norm goes by what is in the batch.
+
+    A norm undoes the scale of the kernel before it, and so all kernels are given one of `_KERNEL_SIZE`. The steps of
+    AdamW are of one size: the small kernels that folding leaves would be thrown about.
     """
     norm_of = _norms(model)
     for name, (kernel, bias) in weights.items():
+        layer = model.get_layer(name)
         if name not in norm_of:
-            model.get_layer(name).set_weights([kernel, bias])
+            layer.set_weights([kernel, bias])
             continue
-        model.get_layer(name).set_weights([kernel])
-        still, norm = np.ones_like(bias), norm_of[name]
-        norm.set_weights([np.sqrt(still + norm.epsilon), bias, 0 * still, still])
+        inputs = (0, 1, 3) if isinstance(layer, layers.DepthwiseConv2D) else tuple(range(kernel.ndim - 1))
+        gain = np.maximum(np.sqrt(np.square(kernel).mean(axis=inputs, keepdims=True)), 1e-6) / _KERNEL_SIZE
+        layer.set_weights([kernel / gain])
+        still, norm, gain = np.ones_like(bias), norm_of[name], gain.ravel()
+        norm.set_weights([gain * np.sqrt(still + norm.epsilon), bias, 0 * still, still])
     names = list(norm_of)
     inner = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
     count, sums = 0, [np.zeros((2, weights[name][1].size)) for name in names]
@@ -63,9 +72,9 @@ def unfold_batch_norms(model: keras.Model, weights: FoldedWeights, samples: Iter
     if count == 0:
         return
     for name, (mean, square) in zip(names, (moments / count for moments in sums), strict=True):
-        norm, bias = norm_of[name], weights[name][1]
-        variance = np.maximum(square - mean**2, 0)
-        norm.set_weights([np.sqrt(variance + norm.epsilon), bias + mean, mean, variance])
+        norm, variance = norm_of[name], np.maximum(square - mean**2, 0)
+        gain = norm.get_weights()[0] / np.sqrt(1 + norm.epsilon)
+        norm.set_weights([gain * np.sqrt(variance + norm.epsilon), weights[name][1] + gain * mean, mean, variance])
 
 
 def call_on_inputs(layer: keras.Layer, *inputs: Any, **_: Any) -> Any:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pytest
 
-from edge_hwr.bundle import open_bundle, write_bundle
+from edge_hwr.bundle import open_bundle, shipped_bundles, write_bundle
 from edge_hwr.errors import EdgeHwrError, RecipeError, RuntimeMissingError, TrainingError
 from edge_hwr.export.batches import Targets
 from edge_hwr.export.commands import export, train
@@ -128,6 +128,13 @@ def test_a_network_is_recovered_from_its_bundle(tmp_path: Path, trained: Path, b
     # In training, too, it says much the same: its norms are made for these glyphs.
     trains = np.asarray(recovered(glyphs.astype(np.float32) / 255, training=True))
     assert np.allclose(trains, outputs, atol=1e-2)
+
+
+@pytest.mark.parametrize("name", shipped_bundles())
+def test_shipped_models_lend_their_weights(name: str) -> None:
+    inputs, expected = open_bundle(name).golden()
+    said = np.asarray(load_lender(Path(name), [inputs])(inputs.astype(np.float32) / 255, training=False))
+    assert (said.reshape(expected.shape).argmax(axis=-1) == expected.argmax(axis=-1)).mean() > 0.9
 
 
 def test_a_lender_that_does_not_fit_is_refused_before_the_drawing(
