@@ -61,7 +61,7 @@ def unfold_batch_norms(model: keras.Model, weights: FoldedWeights, samples: Iter
         still, norm, gain = np.ones_like(bias), norm_of[name], gain.ravel()
         norm.set_weights([gain * np.sqrt(still + norm.epsilon), bias, 0 * still, still])
     names = list(norm_of)
-    inner = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
+    inner = keras.Model(model.input, [model.get_layer(name).output for name in names])
     count, sums = 0, [np.zeros((2, weights[name][1].size)) for name in names]
     for batch in samples:
         outputs = inner(batch.astype(np.float32) / 255, training=False)

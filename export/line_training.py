@@ -26,6 +26,7 @@ from edge_hwr.errors import TrainingError
 from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.metrics import character_error_rate
 
+from .arithmetic import HALVED, WHOLE, arithmetic
 from .arrays import read_arrays
 from .lending import lend_line_weights
 from .line_batches import LineBatch, pack, plan_batches, prepare_lines, sample_lines
@@ -107,8 +108,7 @@ class _State:
 
     @classmethod
     def fresh(cls, recipe: LineRecipe, height: int, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> _State:
-        # Half the time of float32 on processors with such arithmetic; variables stay float32.
-        with _policy("mixed_bfloat16"):
+        with arithmetic(HALVED):
             model = build_line_network(recipe.network, height=height, classes=len(recipe.charset) + 1)
         optimizer = keras.optimizers.AdamW(
             recipe.training.learning_rate, weight_decay=recipe.training.weight_decay, global_clipnorm=2.0
@@ -252,7 +252,7 @@ def _keep_best(run: LineRun, state: _State, height: int, figures: dict[str, floa
         return
     state.best_score, state.best_epoch, state.best_figures = score, state.epoch, figures
     # In float32 and without the optimizer: it is there to be exported.
-    with _policy("float32"):
+    with arithmetic(WHOLE):
         model = build_line_network(run.recipe.network, height=height, classes=len(run.recipe.charset) + 1)
     model.set_weights(state.average)
     run.save_best(lambda path: model.save(path), {"epoch": state.epoch, "cer": figures})
@@ -261,16 +261,6 @@ def _keep_best(run: LineRun, state: _State, height: int, figures: dict[str, floa
 def _score(figures: dict[str, float]) -> float:
     """What the best model is the best by: mean character error rate over the groups, the less the better."""
     return float(np.mean(list(figures.values()))) if figures else math.inf
-
-
-@contextlib.contextmanager
-def _policy(name: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _progress(console: Console) -> Progress:

@@ -26,7 +26,8 @@ def build_network(recipe: NetworkRecipe, *, height: int, width: int, classes: in
     x = layers.GlobalAveragePooling2D()(x)
     if recipe.dropout:
         x = layers.Dropout(recipe.dropout)(x)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name=recipe.backbone)
+    # What the loss is made of, in float32 whatever the rest reckons in.
+    return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name=recipe.backbone)
 
 
 def predict(model: keras.Model, glyphs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -25,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edge_hwr.errors import TrainingError
 from edge_hwr.preprocess import GlyphPreprocessing
 
+from .arithmetic import HALVED, WHOLE, arithmetic
 from .arrays import read_arrays
 from .augmentation import Augmenter
 from .batches import Targets, prepare, sample_glyphs
@@ -119,7 +120,8 @@ class _State:
 
     @classmethod
     def fresh(cls, recipe: Recipe, height: int, width: int, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> _State:
-        model = build_network(recipe.network, height=height, width=width, classes=len(recipe.charset))
+        with arithmetic(HALVED):
+            model = build_network(recipe.network, height=height, width=width, classes=len(recipe.charset))
         optimizer = keras.optimizers.AdamW(recipe.training.learning_rate, weight_decay=recipe.training.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         loss = keras.losses.CategoricalCrossentropy(from_logits=True)
@@ -240,11 +242,12 @@ def _keep_best(run: RunFolder, state: _State, figures: dict[str, float]) -> None
     if score < state.best_score:
         return
     state.best_score, state.best_epoch, state.best_figures = score, state.epoch, figures
-    with state.averaged():
-        # Without the optimizer: nobody goes on training from the best model.
-        run.save_best(
-            lambda path: state.model.save(path, include_optimizer=False), {"epoch": state.epoch, "accuracy": figures}
-        )
+    _, height, width, _ = state.model.input_shape
+    with arithmetic(WHOLE):
+        whole = build_network(run.recipe.network, height=height, width=width, classes=len(run.recipe.charset))
+    whole.set_weights(state.average)
+    # Without the optimizer: nobody goes on training from the best model.
+    run.save_best(lambda path: whole.save(path), {"epoch": state.epoch, "accuracy": figures})
 
 
 def _score(figures: dict[str, float]) -> float:
