@@ -7,6 +7,7 @@ documents" (ICPR 1984).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ _LEAST_GUTTER = 2.0
 """In pitches: words stand closer to each other than columns."""
 _LEAST_LINES = 3
 """So many lines on end must have the gap for it to be a gutter."""
+_FARTHEST = 3.0
+"""Lines that are further from each other, in distances from line to line, are not of one column."""
 
 
 def cut_at_gutters(inked: NDArray[np.bool_], middles: Sequence[float], pitch: float) -> list[list[Interval]]:
@@ -26,18 +29,22 @@ def cut_at_gutters(inked: NDArray[np.bool_], middles: Sequence[float], pitch: fl
     `inked` (lines, bins) tells where along the page each line has ink, lines from top to bottom at rows `middles`;
     `pitch` is in bins, `middles` too.
     """
-    gaps = [_gaps(row, _LEAST_GUTTER * pitch) for row in inked]
-    cuts: list[list[float]] = [[] for _ in gaps]
+    rows = _rows(inked, middles, pitch)
+    heights = [middles[row[0]] for row in rows]
+    gaps = [_gaps(np.asarray(inked[row].any(axis=0)), _LEAST_GUTTER * pitch) for row in rows]
+    # Where every other line is left out, lines are further apart than is usual for writing of their height.
+    farthest = _FARTHEST * max(pitch, float(np.median(np.diff(heights)))) if len(rows) > 1 else 0.0
+    cuts: list[list[float]] = [[] for _ in middles]
     for start, here in enumerate(gaps):
         for gap in here:
             low, high, end = gap[0], gap[1], start
-            for line in range(start + 1, len(gaps)):
-                common = [(max(low, a), min(high, b)) for a, b in gaps[line] if min(high, b) - max(low, a) >= pitch]
-                if not common or middles[line] - middles[line - 1] > 3 * pitch:
+            for row in range(start + 1, len(gaps)):
+                common = [(max(low, a), min(high, b)) for a, b in gaps[row] if min(high, b) - max(low, a) >= pitch]
+                if not common or heights[row] - heights[row - 1] > farthest:
                     break
-                (low, high), end = common[0], line
+                (low, high), end = common[0], row
             if end - start + 1 >= _LEAST_LINES:
-                for line in range(start, end + 1):
+                for line in chain.from_iterable(rows[start : end + 1]):
                     cuts[line].append((low + high) / 2)
     return [_stretches(row, sorted(places)) for row, places in zip(inked, cuts, strict=True)]
 
@@ -45,6 +52,23 @@ def cut_at_gutters(inked: NDArray[np.bool_], middles: Sequence[float], pitch: fl
 def reading_order(boxes: NDArray[Any], pitch: float) -> list[int]:
     """The order in which boxes (N, 4: x, y, w, h) are read: columns from left to right, each from top to bottom."""
     return _order(list(range(len(boxes))), np.asarray(boxes, np.float64), pitch)
+
+
+def _rows(inked: NDArray[np.bool_], middles: Sequence[float], pitch: float) -> list[list[int]]:
+    """The lines of each row: over a wide gap the parts of one may have been found as lines of their own."""
+    rows: list[list[int]] = []
+    for line, middle in enumerate(middles):
+        if rows and middle - middles[rows[-1][0]] < 0.5 * pitch and not _overlap(inked[rows[-1]], inked[line]):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return rows
+
+
+def _overlap(parts: NDArray[np.bool_], line: NDArray[np.bool_]) -> bool:
+    """Whether a line reaches beside or into what is there of its row (parts, bins)."""
+    one, other = np.flatnonzero(parts.any(axis=0)), np.flatnonzero(line)
+    return not (len(one) and len(other)) or bool(one[0] <= other[-1] and other[0] <= one[-1])
 
 
 def _gaps(row: NDArray[np.bool_], least: float) -> list[Interval]:

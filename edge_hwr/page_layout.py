@@ -49,6 +49,11 @@ _BROAD, _LEAST_DARKNESS_BROAD = 1.3, 0.6
 _MOST_COMPONENTS = 8_000
 """Of ink, for a page: dense ones have a few thousand, and time and memory grow with them times the lines."""
 
+_SURELY_A_SHEET = 0.5
+"""Of the picture: a larger sheet is what was photographed."""
+_LEAST_OUTSIDE = 3
+"""Lines; a table may look like one or two."""
+
 _RULE_LENGTH = 50
 """Straight runs of so many pixels of the reduced picture are ruling."""
 
@@ -91,6 +96,22 @@ def find_lines(grey: Grey) -> PageLayout:
             f"a page of {grey.shape[1]} x {grey.shape[0]} pixels: {LONGEST_SIDE} a side at most: cut it up or reduce it"
         )
     sheet = find_sheet(grey)
+    layout = _find_lines(grey, sheet)
+    if sheet is not None and cv2.contourArea(sheet) < _SURELY_A_SHEET * grey.size:
+        # Perhaps a frame drawn around some of the writing, or a note stuck onto it: most of the writing is outside.
+        whole = _find_lines(grey, None)
+        outside = [line for line in whole.lines if _is_outside(line, sheet)]
+        if len(outside) >= max(_LEAST_OUTSIDE, len(layout.lines)):
+            return whole
+    return layout
+
+
+def _is_outside(line: TextLine, sheet: Quad) -> bool:
+    x, y, width, height = line.box
+    return cv2.pointPolygonTest(sheet, (x + width / 2, y + height / 2), False) < 0
+
+
+def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     upright = lay_upright(grey, find_ink(grey, reduction), sheet)
     writing = _find_writing(upright)

@@ -118,14 +118,17 @@ def _corners(lines: NDArray[np.float64], width: int, height: int) -> Quad:
 
 
 def _page_like(corners: Quad, width: int, height: int) -> NDArray[np.bool_]:
-    """Which quadrilaterals are large, and not outside of the picture by more than a little."""
+    """Which quadrilaterals are large, the right way round, and not outside of the picture by more than a little."""
     slack = 0.04 * max(width, height)
     inside = ((corners >= -slack) & (corners <= (width - 1 + slack, height - 1 + slack))).all(axis=(1, 2))
     sides = np.roll(corners, -1, axis=1) - corners
     long = (np.abs(sides).max(axis=2) >= 0.25 * min(width, height)).all(axis=1)
+    # Between a dark frame and the paper around it, the edges of all four sides are there too, but the wrong way round.
+    (right, _), (_, down), (left, _), (_, up) = np.moveaxis(sides, (1, 2), (0, 1))
+    round_about = (right > 0) & (down > 0) & (left < 0) & (up < 0)
     x, y = corners[..., 0], corners[..., 1]
     area = 0.5 * np.abs((x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1))
-    return np.asarray(inside & long & (area >= _LEAST_SHARE * width * height), np.bool_)
+    return np.asarray(inside & long & round_about & (area >= _LEAST_SHARE * width * height), np.bool_)
 
 
 def _score(

@@ -127,7 +127,7 @@ def _skew(mask: Grey, to_mask: Matrix) -> float:
     found = found.reshape(-1, 1, 2)
     points = found[np.random.default_rng(0).integers(0, len(found), min(len(found), 4000))].astype(np.float64)
     upright = cv2.perspectiveTransform(points, np.linalg.inv(to_mask))[:, 0]
-    return find_skew(upright)[0]
+    return find_skew(upright)
 
 
 def _turning(angle: float, width: int, height: int) -> tuple[Matrix, tuple[int, int]]:

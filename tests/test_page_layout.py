@@ -155,6 +155,42 @@ def test_a_crop_shows_no_ink_of_other_lines() -> None:
     assert ink == pytest.approx(np.count_nonzero(alone.lines[0].crop < 128), rel=0.06)
 
 
+@pytest.mark.parametrize("degrees", [0, 7, -5])
+def test_a_single_row_of_words_far_apart_is_one_line(degrees: float) -> None:
+    page = np.full((300, 1240), 235, np.uint8)
+    for number, word in enumerate(("Monday", "Tuesday", "Friday", "Sunday")):
+        cv2.putText(page, word, (60 + 290 * number, 165), cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, (40,), 2, cv2.LINE_AA)
+    (line,) = find_lines(turn(page, degrees)).lines
+    assert line.crop.shape[0] < PITCH
+
+
+@pytest.mark.parametrize("pitch", [70, 150])
+def test_columns_are_parted_however_far_apart_their_lines_are(pitch: int) -> None:
+    page = cv2.hconcat([write(WORDS, left=40, pitch=pitch), write(WORDS, left=60, pitch=pitch)])
+    boxes = [line.box for line in find_lines(np.asarray(page, np.uint8)).lines]
+    assert [box.x > 800 for box in boxes] == 5 * [False] + 5 * [True]
+
+
+def test_a_frame_is_no_sheet_turned_round() -> None:
+    page = cv2.copyMakeBorder(write(), 30, 30, 30, 30, cv2.BORDER_CONSTANT, value=(20,))
+    around = cv2.copyMakeBorder(page, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=(235,))
+    layout = find_lines(np.asarray(around, np.uint8))
+    assert len(layout.lines) == len(WORDS)
+    assert middles(layout) == sorted(middles(layout))
+    if layout.sheet is not None:
+        assert layout.sheet[0, 1] < layout.sheet[3, 1]
+        assert layout.sheet[0, 0] < layout.sheet[1, 0]
+
+
+def test_a_note_that_is_stuck_on_a_page_is_not_all_that_is_read() -> None:
+    page = write()
+    page = np.asarray(np.minimum(page, 200), np.uint8)
+    page[600:900, 300:700] = 252
+    cv2.putText(page, "buy milk", (380, 760), cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, (40,), 2, cv2.LINE_AA)
+    assert find_sheet(page) is not None
+    assert len(find_lines(page).lines) == len(WORDS) + 1
+
+
 def test_reads_one_column_after_the_other() -> None:
     words = ("alpha beta", "gamma", "delta", "epsilon")
     page = np.minimum(write(words, left=60), write(words, left=480))
