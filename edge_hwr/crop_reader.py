@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,18 @@ from edge_hwr.ink import Grey
 from edge_hwr.language_model import LanguageModel
 from edge_hwr.line_preprocess import LinePreprocessing, PreparedLine, prepare_line
 from edge_hwr.line_runtime import LineModel
+from edge_hwr.prefix_search import vocabulary_of
+
+log = logging.getLogger(__name__)
+
+_WORDS_APART = 1.25
+"""Bare paper that is wider than the line is high, by this factor, lies between two words."""
+
+_INKED = 64
+"""From here on a pixel of the tensor is ink."""
+
+_SURE = 20.0
+"""By how much a logit is to be above all others for there to be no doubt."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +53,8 @@ class CropReader:
     def __init__(self, bundle: Bundle, *, threads: int = 1, lexicon: LanguageModel | None = None) -> None:
         self._labels, self._temperature = bundle.labels, bundle.metadata.temperature
         self._lexicon = lexicon
+        if lexicon is not None and lexicon.words:
+            _check_words(lexicon.words, self._labels)
         self._preprocessing = LinePreprocessing.from_json(bundle.metadata.preprocessing)
         self._model = LineModel(bundle.flatbuffer, threads=threads)
 
@@ -48,7 +63,10 @@ class CropReader:
         started = time.monotonic()
         prepared = prepare_line(grey, self._preprocessing)
         preprocessed = time.monotonic()
-        scores = self._model.scores(prepared.tensor, self._temperature) if prepared.width else None
+        scores = None
+        if prepared.width:
+            scores = self._model.scores(prepared.tensor, self._temperature)
+            self._part_words(scores, prepared.tensor)
         invoked = time.monotonic()
         decoded = Decoded("", 0.0, ()) if scores is None else self._decode(scores)
         spans = self._spans(decoded.characters, prepared)
@@ -58,6 +76,27 @@ class CropReader:
             "decode": time.monotonic() - invoked,
         }
         return ReadCrop(decoded, spans, seconds)
+
+    def _part_words(self, scores: NDArray[np.float32], tensor: NDArray[np.uint8]) -> None:
+        """Put a blank into the scores where paper is bare for so long that a network that looks no further saw none.
+
+        Answers on a form stand so far apart; writing that runs on never does.
+        """
+        if " " not in self._labels:
+            return
+        between, stride = self._labels.index(" "), self._model.stride
+        inked = np.flatnonzero((tensor[0, ..., 0] >= _INKED).any(axis=0))
+        wide = np.flatnonzero(np.diff(inked) > _WORDS_APART * tensor.shape[1])
+        if not len(wide):
+            return
+        path = scores.argmax(axis=1)
+        written = np.flatnonzero(path != len(self._labels))
+        for middle in (inked[wide] + inked[wide + 1]) // (2 * stride):
+            after = int(np.searchsorted(written, middle))
+            beside = written[max(after - 1, 0) : after + 1]
+            # Only between two characters, not before a stain that is read as nothing.
+            if 0 < after < len(written) and middle not in beside and between not in path[beside]:
+                scores[middle, between] = scores[middle].max() + _SURE
 
     def _decode(self, scores: NDArray[np.float32]) -> Decoded:
         if self._lexicon is None:
@@ -71,3 +110,13 @@ class CropReader:
         margin = self._preprocessing.margin
         inked = max(prepared.width - 2 * margin, 1)
         return np.array([0.0, *((self._model.stride * step - margin) / inked for step in between), 1.0]).clip(0, 1)
+
+
+def _check_words(words: tuple[str, ...], labels: tuple[str, ...]) -> None:
+    """Before anything is read: `UsageError` where no word can be written, and a warning where some cannot."""
+    vocabulary_of(words, labels)
+    written = frozenset(labels)
+    if unreadable := [word for word in words if not written.issuperset(word)]:
+        log.warning(
+            "the model cannot read %d of the lexicon's %d words: %s", len(unreadable), len(words), unreadable[0]
+        )

@@ -17,8 +17,13 @@ def read_file(path: str | Path) -> bytes:
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path` through a temporary file beside it; `OSError` leaves the old file as it was."""
-    path = Path(path)
+    """Write `data` to `path` through a temporary file beside it; `OSError` leaves the old file as it was.
+
+    A link stays one, and what it leads to is written. `OSError` for a pipe or a device, too, which would be replaced.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "not a file", str(path))
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

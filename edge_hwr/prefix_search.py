@@ -93,7 +93,7 @@ class Vocabulary:
                     node = node.children.setdefault(index[character], _Node())
                 node.ends = True
         if not self._root.children:
-            raise UsageError("none of the words can be written with the labels of the model")
+            raise UsageError("none of the lexicon's words can be written with the model's labels: see --charset-of")
 
     def start(self) -> Word:
         return self._state((self._root,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from edge_hwr.language_model import (
 )
 from edge_hwr.option_types import FiniteRange
 
+from .line_text import as_written
 from .ngrams import prune, quantise, train
 
 SIZE = 400_000
@@ -34,7 +35,7 @@ _BYTES_PER_NGRAM = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A plain text: where it is from, and its lines, composed (NFC) and without needless blanks."""
+    """A plain text: where it is from, and its lines as one would write them by hand (`as_written`)."""
 
     name: str
     lines: tuple[str, ...]
@@ -53,9 +54,15 @@ class Text:
               help="What each character gains: more weight wants more, or lines come out too short.")  # fmt: skip
 @click.option("--words", is_flag=True, help="Each line of the texts is a word or phrase, and nothing else may be read.")
 @click.option(
-    "--charset-of", metavar="MODEL", help="A shipped bundle, or a path to one: only what it can read is kept."
+    "--charset-of",
+    metavar="MODEL",
+    help="A shipped bundle, or a path to one: only what it can read is taken.",
 )
-@click.option("--skip", is_flag=True, help="Leave out characters that are not in the charset.")
+@click.option(
+    "--skip",
+    is_flag=True,
+    help="Leave out characters that are not in the charset; with --words the entries that hold any.",
+)
 def lexicon(
     texts: tuple[Path, ...],
     output: Path,
@@ -69,6 +76,7 @@ def lexicon(
 ) -> None:
     """Build a language model from plain texts in UTF-8.
 
+    Quotes, dashes and the like are reduced to those that are written by hand, which is what models read.
     The first TEXT is to be most like what will be read; the others help as far as they make it more probable.
     """
     if output.resolve() in {path.resolve() for path in texts}:
@@ -78,13 +86,21 @@ def lexicon(
     opened = [read_text(path) for path in texts]
     readable = None if charset_of is None else frozenset(open_bundle(charset_of).metadata.charset)
     charset = choose_charset(opened, readable, charset_of, skip=skip)
-    allowed = [line for text in opened for line in text.lines if line and set(line) <= set(charset)] if words else []
-    if words and not allowed:
-        raise LanguageModelError("no line is left for the list of words")
-    listed = list(dict.fromkeys(allowed))
+    listed = _list_words(opened, charset) if words else []
     packed, metadata = build(opened, charset, order=order, size=size, weight=weight, bonus=bonus, words=listed)
     write_atomically(output, packed)
     click.echo(f"{output}: {len(packed):,} bytes, {sum(metadata.ngrams):,} n-grams of {len(charset)} characters")
+
+
+def _list_words(texts: Sequence[Text], charset: str) -> list[str]:
+    """The lines of the texts, each once; it is told what cannot be written and was left out."""
+    entries = list(dict.fromkeys(line for text in texts for line in text.lines if line))
+    listed = [entry for entry in entries if set(entry) <= set(charset)]
+    if not listed:
+        raise LanguageModelError("no line is left for the list of words")
+    if left_out := [entry for entry in entries if not set(entry) <= set(charset)]:
+        click.echo(f"{len(left_out)} of {len(entries)} entries left out, {left_out[0]!r} the first", err=True)
+    return listed
 
 
 def read_text(path: Path) -> Text:
@@ -98,7 +114,7 @@ def read_text(path: Path) -> Text:
     if len(content) > _MOST_TEXT:
         raise LanguageModelError(f"text {path}: {len(content):,} characters: give at most {_MOST_TEXT:,} of them")
     # Split at line ends alone: str.splitlines also splits at form feeds and the like, and line numbers would be wrong.
-    lines = tuple(" ".join(unicodedata.normalize("NFC", line).split()) for line in content.split("\n"))
+    lines = tuple(map(as_written, re.split(r"\r\n?|\n", content)))
     if not any(lines):
         raise LanguageModelError(f"text {path}: no text in it")
     return Text(str(path), lines)
@@ -172,4 +188,5 @@ def _describe_outside(texts: Sequence[Text], outside: set[str], model: str | Non
                     shown = f"{character!r} " if character.isprintable() else ""
                     first = first or f"the first {shown}(U+{ord(character):04X}) in {text.name}, line {number}"
     what = f"that {model} cannot read" if model else "that cannot be written"
-    return f"{count} characters {what}, {first}: remove them, or leave them out by --skip"
+    characters = "one character" if count == 1 else f"{count} characters"
+    return f"{characters} {what}, {first}: remove them, or leave them out by --skip"

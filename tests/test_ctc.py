@@ -188,7 +188,7 @@ def test_words_correct_a_form_and_say_how_sure_they_are() -> None:
 
 
 def test_a_list_that_cannot_be_written_is_refused() -> None:
-    with pytest.raises(UsageError, match="none of the words"):
+    with pytest.raises(UsageError, match="none of the lexicon's words"):
         decode_beam(emit("a", LABELS), LABELS, words=["éé", ""])
 
 

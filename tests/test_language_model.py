@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -263,6 +264,34 @@ def test_the_text_is_composed_first(edge_hwr, text: Path, tmp_path: Path) -> Non
     text.write_bytes("\ufeffe\u0301te\u0301\r\n".encode())
     assert edge_hwr(text, "-o", tmp_path / "my.lexicon")[0] == 0
     assert open_language_model(tmp_path / "my.lexicon").metadata.charset == " té"
+
+
+def test_typography_is_reduced_to_what_is_written_by_hand(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    text.write_text("L\u2019Assomption\u00a0\u2013 \u201cville\u201d\u2026\rMontr\u00e9al\r", "utf-8")
+    assert edge_hwr(text, "--words", "-o", tmp_path / "my.lexicon")[0] == 0
+    assert open_language_model(tmp_path / "my.lexicon").words == ('L\'Assomption - "ville"...', "Montr\u00e9al")
+
+
+def test_entries_left_out_of_a_list_are_told(edge_hwr, text: Path, tmp_path: Path, drawn_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    text.write_text("12\n5\u03c0\n34\n", "utf-8")
+    options = ("--words", "--charset-of", drawn_bundle.path, "--skip", "-o", tmp_path / "my.lexicon")
+    code, _, error = edge_hwr(text, *options)
+    assert code == 0
+    assert error == "1 of 3 entries left out, '5\u03c0' the first\n"
+    assert open_language_model(tmp_path / "my.lexicon").words == ("12", "34")
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    link, pipe = tmp_path / "link.lexicon", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "real.lexicon")
+    assert edge_hwr(text, "-o", link)[0] == 0
+    assert link.is_symlink()
+    assert open_language_model(tmp_path / "real.lexicon").words == ()
+    os.mkfifo(pipe)
+    code, _, error = edge_hwr(text, "-o", pipe)
+    assert code != 0
+    assert "not a file" in error
+    assert pipe.is_fifo()
 
 
 def test_a_list_of_words_goes_into_the_file(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -111,6 +111,18 @@ def test_a_line_wider_than_any_interpreter_is_read(reader: CropReader):
     assert reader.read(crop).decoded.text == text
 
 
+def test_words_far_apart_are_parted_by_a_blank(reader: CropReader):
+    rng = np.random.default_rng(5)
+    words = [draw_line(word, rng) for word in ("abc", "1b", "cc1")]
+    paper = np.full((words[0].shape[0], 400), 215, np.uint8)
+    height = max(word.shape[0] for word in words)
+    parts = [np.pad(part, ((0, height - len(part)), (0, 0)), mode="edge") for part in (*words, paper)]
+    apart = np.hstack([parts[0], parts[3], parts[1], parts[3], parts[2]])
+    read = reader.read(apart).decoded
+    assert read.text == "abc 1b cc1"
+    assert "".join(character.text for character in read.characters) == read.text
+
+
 def test_a_line_of_ten_thousand_pixels_takes_little_time_and_memory(reader: CropReader):
     crop = np.full((60, 10_000), 220, np.uint8)
     crop[20:40, 50:9950:12] = 40
@@ -210,6 +222,21 @@ def test_a_lexicon_holds_a_line_to_its_words(line_bundle: Bundle, tmp_path: Path
     options = [str(page), "--model", str(line_bundle.path), "--lexicon", str(lexicon)]
     read = CliRunner().invoke(commands.read, options, standalone_mode=False)
     assert read.output.split() == ["abc", "1ca"]
+
+
+def test_words_that_a_model_cannot_read_are_told_before_anything_is_read(line_bundle: Bundle, tmp_path: Path, caplog):
+    words, lexicon, page = (tmp_path / name for name in ("words.txt", "form.lexicon", "page.png"))
+    write_picture(page, write_page(["abc"]))
+    options = [str(page), "--model", str(line_bundle.path), "--lexicon", str(lexicon)]
+    words.write_text("abc\nxyz\n", "utf-8")
+    CliRunner().invoke(build_lexicon, [str(words), "--words", "-o", str(lexicon)], standalone_mode=False)
+    assert CliRunner().invoke(commands.read, options, standalone_mode=False).output == "abc\n"
+    assert "cannot read 1 of the lexicon's 2 words: xyz" in caplog.text
+    words.write_text("xyz\n", "utf-8")
+    CliRunner().invoke(build_lexicon, [str(words), "--words", "-o", str(lexicon)], standalone_mode=False)
+    refused = CliRunner().invoke(commands.read, options, standalone_mode=False)
+    assert refused.output == ""
+    assert isinstance(refused.exception, UsageError)
 
 
 def test_a_lexicon_is_measured_with_a_dataset(line_bundle: Bundle, tmp_path: Path):
