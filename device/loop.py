@@ -13,7 +13,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.errors import SourceTimeoutError
+from edge_hwr.errors import PictureError, SourceTimeoutError
 from edge_hwr.reading import Reading
 
 from .capture import Capture
@@ -145,7 +145,10 @@ class _Loop:
 
     def _take_document(self, frame: Frame) -> None:
         """A frame that stands for itself: read it, and give out its text."""
-        reading = self._read(frame.grey)
+        try:
+            reading = self._read(frame.grey)
+        except PictureError as error:
+            raise PictureError(f"{frame.name}: {error}" if frame.name else str(error)) from error
         result = self._count(frame, reading, unchanged=False)
         self._give(result, reading)
         self._live.show(View(frame, reading, reading, result.age_s, unchanged=False))

@@ -90,7 +90,7 @@ def _decode(data: bytes, name: str, mode: int) -> Picture:
     except cv2.error:
         picture = None
     if picture is None:
-        raise PictureError(f"{name}: damaged: it cannot be decoded")
+        raise PictureError(f"{name}: damaged, or of a kind that is not read: save it as PNG or JPEG")
     return _on_white(picture, mode) if header.transparent else np.asarray(picture, np.uint8)
 
 

@@ -14,6 +14,7 @@ from collector import Collector
 from edge_hwr.device.loop import Tally, run_loop
 from edge_hwr.device.sources import open_source
 from edge_hwr.errors import EdgeHwrError, PictureError, SourceError, UsageError
+from edge_hwr.reader import Reader
 
 
 def numbers_in(path: Path) -> list[int]:
@@ -58,6 +59,13 @@ def test_a_damaged_picture_ends_the_run_and_is_named(tmp_path: Path) -> None:
     (tmp_path / "page1.png").write_bytes((tmp_path / "page0.png").read_bytes()[:60])
     with pytest.raises(PictureError, match=r"page1\.png"):
         numbers_in(tmp_path)
+
+
+def test_a_picture_that_is_no_page_is_named_too(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 1)
+    cv2.imwrite(str(tmp_path / "wide.png"), np.full((20, 30_001), 255, np.uint8))
+    with pytest.raises(PictureError, match=r"^wide\.png: a page of 30001 x 20 pixels"):
+        run_loop(open_source(str(tmp_path)), Reader("lines"), (), stop=threading.Event())
 
 
 def test_a_folder_without_pictures(tmp_path: Path) -> None:
