@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,6 +195,8 @@ def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
         if len(columns) < 2 or not columns[0] or not columns[1].strip():
             raise DatasetError(f"{where}, line {number}: needs a file and a text, with a tab between them")
         file = PurePosixPath(columns[0])
+        if "\0" in columns[0]:
+            raise DatasetError(f"{where}, line {number}: no file is called {columns[0]!r}")
         if file.is_absolute() or ".." in file.parts:
             raise DatasetError(f"{where}, line {number}: {file} lies outside of the dataset")
         rows.append(TableRow(number, str(file), columns[1], dict(zip(header, columns, strict=False))))
@@ -211,11 +214,16 @@ def _open_npz(path: Path) -> Dataset:
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = "no x_test or y_test in it" if isinstance(error, KeyError) else "damaged, or not an npz"
         raise DatasetError(f"dataset {path}: {reason}: Keras' mnist.npz is expected") from error
-    if pictures.ndim != 3 or pictures.dtype != np.uint8 or classes.shape != pictures.shape[:1]:
-        raise DatasetError(f"dataset {path}: x_test must be uint8 (N, height, width), and y_test (N,)")
-    if classes.dtype.kind not in "iu":
-        raise DatasetError(f"dataset {path}: y_test must be whole numbers, not {classes.dtype}")
+    check_mnist(path, "test", pictures, classes)
     return _from_arrays(str(path), "test", pictures, [str(int(number)) for number in classes])
+
+
+def check_mnist(path: Path, half: str, pictures: NDArray[Any], classes: NDArray[Any]) -> None:
+    """`DatasetError` unless the arrays of a half ("train", "test") of Keras' mnist.npz are what they should be."""
+    if pictures.ndim != 3 or pictures.dtype != np.uint8 or classes.shape != pictures.shape[:1]:
+        raise DatasetError(f"dataset {path}: x_{half} must be uint8 (N, height, width), and y_{half} (N,)")
+    if classes.dtype.kind not in "iu":
+        raise DatasetError(f"dataset {path}: y_{half} must be whole numbers, not {classes.dtype}")
 
 
 def _open_idx(path: Path) -> Dataset:

@@ -20,6 +20,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from edge_hwr.errors import DatasetError
 from edge_hwr.preprocess import GlyphPreprocessing
 
 from .data import DrawnSource
@@ -78,6 +79,8 @@ def draw_sample(sources: Sequence[DrawnSource], samples: int, *, seed: int) -> T
     """
     labelled = [drawn for drawn in sources if (drawn.source.labels != JUNK).any()]
     available = sum(_size(drawn) * (drawn.wanted.clean + drawn.wanted.camera) for drawn in labelled)
+    if not available:
+        raise DatasetError("all samples of the data are held out for validation: none is left to learn from")
     thinned = list(_thin(labelled, min(samples / max(available, 1), 1.0), np.random.default_rng(seed)))
     pool = draw_pool(thinned, GlyphPreprocessing(), seed=seed, workers=os.cpu_count() or 1)
     return TrainingSample(pool.glyphs, pool.labels, available)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import shlex
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,7 +28,7 @@ from .line_exporting import LineExportOptions, export_line_run
 from .line_pool import LinePool, draw_line_pool
 from .line_recipe import LineRecipe, LineTrainingRecipe
 from .line_run import LineRun, open_line_run, start_line_run
-from .pool import Pool, draw_pool
+from .pool import Pool, check_validation, draw_pool
 from .quantize import PRECISIONS, Method, Precision
 from .recipe import Recipe, TrainingRecipe, load_recipe
 from .run_folder import RunFiles, RunFolder, kept_from_others, open_run, read_record, start_run
@@ -97,7 +98,9 @@ def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: in
 
         def draw() -> Pool:
             check_held_out(sources)
-            return draw_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
+            pool = draw_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
+            check_validation(pool)
+            return pool
 
         _check_lender("training", wanted, run)
         outcome = _training("training").train(run, _pool(run, Pool.load, draw, console), console)
@@ -147,7 +150,7 @@ def _print_groups(groups: dict[str, dict[str, int]], console: Console) -> None:
 
 def _print_end(epochs: int, best_epoch: int, path: Path, name: str, console: Console) -> None:
     console.print(f"done after {epochs} epochs; the best is of epoch {best_epoch}")
-    console.print(f"next: edge-hwr export {path} -o {name}.tflite")
+    console.print(f"next: edge-hwr export {shlex.quote(str(path))} -o {shlex.quote(f'{name}.tflite')}", soft_wrap=True)
 
 
 @click.command()
@@ -193,7 +196,7 @@ def export(
         raise UsageError(f"--out {out}: a folder is in its place: name another file")
     if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
         raise UsageError(f"--out {out}: {out.parent} is no folder that can be written to: make it first")
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if isinstance(read_record(run)[1], LineRecipe):
         lines = open_line_run(run)
         allowed = lines.recipe.export.max_drop if max_drop is None else max_drop

@@ -64,7 +64,7 @@ _PAGE = Template("""\
 # Beside classical methods
 
 What an SVM, a random forest, a decision tree and a plain neural network make of the same glyphs. Written by
-`make compare-docs`, which runs
+`edge-hwr compare --markdown`:
 
 ```
 $command

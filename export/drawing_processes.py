@@ -37,7 +37,7 @@ def draw_in_processes(
 
     What `draw` raises is raised here. `TrainingError` where a process was killed.
     """
-    log.info("%s in %d processes", what, workers)
+    log.info("%s in %s", what, "one process" if workers == 1 else f"{workers} processes")
     # Spawned, not forked: the caller may have started the threads of TensorFlow already.
     spawn = multiprocessing.get_context("spawn")
     try:

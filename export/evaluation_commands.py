@@ -59,7 +59,7 @@ def rasterise(strokes: Path, out: Path, characters: CharacterSet, writers: Write
 @click.option("--recipe", default="digits", show_default=True, help="Whose training glyphs are drawn.")
 @click.option("--model", "models", multiple=True, metavar="M", help="Bundle to set beside them; may be repeated.")
 @click.option("--samples", type=click.IntRange(100), default=20000, show_default=True, help="Glyphs to train on.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--chart", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png", help="Draw a chart.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.md", help="Write a page.")
@@ -90,6 +90,8 @@ def compare(
     check_charset(tested, wanted.charset, wanted.name)
     if chart and chart.suffix != ".png":
         raise UsageError(f"--chart {chart}: a chart is called NAME.png")
+    if markdown and markdown.suffix != ".md":
+        raise UsageError(f"--markdown {markdown}: a page is called NAME.md")
     for file in filter(None, (chart, markdown)):
         file.parent.mkdir(parents=True, exist_ok=True)  # before the work, which takes minutes
     sources, _ = find_sources(wanted, data)

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .recipe_checks import require
+from .recipe_checks import require, require_names
 
 LineSourceKind = Literal["dataset", "unipen-lines", "unipen-words", "fonts", "recomposed"]
 
@@ -113,7 +113,7 @@ class LineAugmentationRecipe:
 
     def __post_init__(self) -> None:
         for name in ("shear", "slope", "shift", "elastic"):
-            require(getattr(self, name) >= 0, name, "0 or more")
+            require(0 <= getattr(self, name) <= 48, name, "0 to 48")
         for name in ("stretch", "scale", "contrast", "thicken_share", "thin_share", "blur_share", "remains_share",
                      "erase_share"):  # fmt: skip
             require(0 <= getattr(self, name) < 1, name, f"0 <= {name} < 1")
@@ -149,6 +149,7 @@ class LineRecipe:
     def __post_init__(self) -> None:
         require(" " in self.charset, "charset", "a blank among the characters of a line")
         require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
+        require_names(self.name, self.charset)
         require(len(self.data) > 0, "data", "at least one source")
         require(0 <= self.seed < 2**32, "seed", "0 to 4294967295")
 

@@ -62,11 +62,14 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
     training, validation = np.flatnonzero(~pool.validation), np.flatnonzero(pool.validation)
-    state = _State.fresh(recipe, pool.height, sample_lines(pool, recipe.seed))
-    state.resume(run)
+    state = _State.fresh(recipe, pool.height)
+    if not state.resume(run):
+        state.borrow(recipe, sample_lines(pool, recipe.seed))
     while (done := state.progress(recipe.training)) < 1.0:
         started = time.monotonic()
         losses, lines = _epoch(state, pool, training, recipe, console)
+        if not losses:
+            break  # the time was up before the first batch was prepared
         seconds = time.monotonic() - started
         state.elapsed += seconds
         state.epoch += 1
@@ -88,7 +91,7 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
 
 def check_lender(recipe: LineRecipe, preprocessing: LinePreprocessing) -> None:
     """`TrainingError` unless the recipe's `start_from` has weights for its network."""
-    _State.fresh(recipe, preprocessing.height)
+    _State.fresh(recipe, preprocessing.height).borrow(recipe, ())
 
 
 @dataclass(slots=True, eq=False)
@@ -107,7 +110,7 @@ class _State:
     best_figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fresh(cls, recipe: LineRecipe, height: int, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> _State:
+    def fresh(cls, recipe: LineRecipe, height: int) -> _State:
         with arithmetic(HALVED):
             model = build_line_network(recipe.network, height=height, classes=len(recipe.charset) + 1)
         optimizer = keras.optimizers.AdamW(
@@ -115,9 +118,13 @@ class _State:
         )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         optimizer.build(model.trainable_variables)
-        if recipe.training.start_from:
-            lend_line_weights(Path(recipe.training.start_from), recipe, model, samples)
         return cls(model, optimizer, model.get_weights(), _step_function(model, optimizer))
+
+    def borrow(self, recipe: LineRecipe, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
+        """Begin with the weights of the recipe's `start_from`, if it names one."""
+        if recipe.training.start_from:
+            lend_line_weights(Path(recipe.training.start_from), recipe, self.model, samples)
+            self.average = self.model.get_weights()
 
     def progress(self, pace: LineTrainingRecipe, since: float = 0.0, share: float = 0.0) -> float:
         """How far the training is, 0..1, `since` seconds after its last whole epoch and `share` of one (0..1) on."""
@@ -125,7 +132,7 @@ class _State:
             return (self.elapsed + since) / (60 * pace.minutes)
         return (self.epoch + share) / pace.epochs
 
-    def resume(self, run: LineRun) -> None:
+    def resume(self, run: LineRun) -> bool:
         """Go on from the newest checkpoint, if there is one; what beats the best model must beat the one on disk."""
         best = run.best()
         if best is not None:
@@ -133,7 +140,7 @@ class _State:
             self.best_score = _score(self.best_figures)
         found = run.checkpoint()
         if found is None:
-            return
+            return False
         folder, saved = found
         try:
             arrays = read_arrays(folder / "weights.npz")
@@ -145,6 +152,7 @@ class _State:
         except (KeyError, ValueError) as error:
             raise TrainingError(f"{folder}: damaged checkpoint ({error}); delete it to start over") from error
         log.info("going on after epoch %d", self.epoch)
+        return True
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -215,7 +223,8 @@ def _epoch(
             loss = float(state.step_function(batch.lines, batch.steps, batch.labels, batch.lengths))
             if not math.isfinite(loss):
                 raise TrainingError(
-                    f"the loss is {loss} in epoch {state.epoch + 1}: lower learning_rate in the recipe and start over"
+                    f"the loss is {loss} in epoch {state.epoch + 1}: lower learning_rate in the recipe and train "
+                    "in another --out folder"
                 )
             losses.append(loss)
             lines += len(batch.lines)
@@ -225,7 +234,7 @@ def _epoch(
                 keep = min(pace.average**_AVERAGE_EVERY, state.step / (state.step + 10 * _AVERAGE_EVERY))
                 update_average(state.average, state.model.get_weights(), keep)
             progress.advance(bar)
-    return losses or [math.nan], lines
+    return losses, lines
 
 
 def _validate(state: _State, pool: LinePool, rows: npt.NDArray[np.intp], charset: str) -> dict[str, float]:

@@ -125,6 +125,14 @@ def draw_pool(sources: Sequence[DrawnSource], preprocessing: GlyphPreprocessing,
     return pool
 
 
+def check_validation(pool: Pool) -> None:
+    """`DatasetError` where nothing that was drawn can tell how good a training is."""
+    if not (pool.validation & (pool.labels != JUNK)).any():
+        raise DatasetError(
+            "none of the samples held out for validation shows any ink: look at the pictures, give more data"
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
     source: int

@@ -53,8 +53,15 @@ def convert(model: Any, precision: Precision, calibration: Iterable[Glyphs]) -> 
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.uint8
             converter.inference_output_type = tf.int8
-        with silenced():
-            return bytes(converter.convert())
+        try:
+            with silenced():
+                return bytes(converter.convert())
+        except Exception as error:  # whatever fails in TensorFlow, a full temporary folder as well, comes out anyhow
+            what = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            raise TrainingError(
+                f"TensorFlow cannot convert the network to {precision} ({what[0]}): is the temporary folder "
+                f"{tempfile.gettempdir()} full? TMPDIR names another"
+            ) from error
 
 
 class Losing(Protocol):

@@ -16,9 +16,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from edge_hwr.errors import RecipeError
 
 from .line_recipe import LineRecipe
-from .recipe_checks import ValueRefusedError, require
+from .recipe_checks import ValueRefusedError, require, require_names
 
 SHIPPED = Path(__file__).with_name("recipes")
+
+_MOST_SAMPLES = 10_000_000
+_MOST = 1e300
+"""No number of a recipe is that large, and infinity is none."""
 
 Backbone = Literal["plain", "separable", "residual", "vgg"]
 SourceKind = Literal["mnist", "unipen", "fonts", "continental", "dataset", "junk"]
@@ -59,7 +63,7 @@ class DataRecipe:
         require(self.clean >= 0, "clean", "0 or more")
         require(self.camera >= 0, "camera", "0 or more")
         require(self.clean + self.camera > 0, "camera", "at least one drawing per sample (clean or camera)")
-        require(self.samples >= 0, "samples", "0 or more")
+        require(0 <= self.samples <= _MOST_SAMPLES, "samples", f"0 to {_MOST_SAMPLES:,}")
         if self.source in ("junk", "continental"):
             require(self.samples > 0, "samples", f"1 or more for {self.source}")
 
@@ -107,8 +111,8 @@ class AugmentationRecipe:
     contrast: float = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("rotation", "shear", "shift", "elastic"):
-            require(getattr(self, name) >= 0, name, "0 or more")
+        for name, most in (("rotation", 180), ("shear", 2), ("shift", 28), ("elastic", 28)):
+            require(0 <= getattr(self, name) <= most, name, f"0 to {most}")
         for name in ("scale", "contrast", "thicken_share", "thin_share", "blur_share"):
             require(0 <= getattr(self, name) < 1, name, f"0 <= {name} < 1")
         shares = self.thicken_share + self.thin_share
@@ -164,6 +168,7 @@ class Recipe:
     def __post_init__(self) -> None:
         require(len(self.charset) >= 2, "charset", "two characters or more")
         require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
+        require_names(self.name, self.charset)
         require(len(self.data) > 0, "data", "at least one source")
         require(0 <= self.seed < 2**32, "seed", "0 to 4294967295")
         for entry in self.data:
@@ -221,7 +226,9 @@ def _convert(kind: Any, value: Any, key: str, where: str) -> Any:
         if value in get_args(kind):
             return value
         raise RecipeError(f"{where}: {key} = {value!r}: wanted one of {', '.join(map(repr, get_args(kind)))}")
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) < _MOST:
+            raise RecipeError(f"{where}: {key} = {value!r}: wanted a finite number")
         return float(value)
     if origin is None and isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool):
         return value

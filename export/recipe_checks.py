@@ -12,6 +12,12 @@ class ValueRefusedError(UsageError):
         super().__init__(f"{key}: wanted {wanted}")
 
 
+def require_names(name: str, charset: str) -> None:
+    """`ValueRefusedError` unless files and folders can be called by a recipe's name, and labels be its characters."""
+    require(bool(name.strip(". ")) and not set(name) & set("/\\") and name.isprintable(), "name", "a name for a file")
+    require(charset.isprintable(), "charset", "characters that can be printed: no tabs or line ends")
+
+
 def require(condition: bool, key: str, wanted: str) -> None:
     """`ValueRefusedError` unless the condition holds."""
     if not condition:

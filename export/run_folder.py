@@ -63,9 +63,15 @@ class RunFiles:
         return self.best_model
 
     def best(self) -> dict[str, Any] | None:
-        """Epoch and validation figures of the best model so far."""
+        """Epoch and validation figures ("accuracy" or "cer", by group) of the best model so far."""
         path = self.path / "best.json"
-        return _read_json(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        best = _read_json(path)
+        figures = best.get("accuracy", best.get("cer"))
+        if not (isinstance(best.get("epoch"), int) and isinstance(figures, dict)):
+            raise TrainingError(f"{path}: not what a training writes: delete it to train on without the best so far")
+        return best
 
     def save_best(self, save: Callable[[Path], None], figures: dict[str, Any]) -> None:
         """Replace the best model by what `save` writes to the path that it is given."""
@@ -110,7 +116,10 @@ class RunFiles:
         if not checkpoints:
             return None
         folder = max(checkpoints)[1]
-        return folder, _read_json(folder / "state.json")
+        try:
+            return folder, _read_json(folder / "state.json")
+        except TrainingError as error:
+            raise TrainingError(f"damaged checkpoint: {error}; delete {folder} to start over") from error
 
     def log(self, entry: dict[str, Any]) -> None:
         """Append one line to log.jsonl."""
@@ -175,20 +184,21 @@ def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> No
     """Make a folder that is there (`kept_from_others`) a run folder of this record, the data and the versions.
 
     `TrainingError` where there is another one already: of another recipe, other data or another preprocessing. One in
-    which nothing was drawn yet holds nothing to be lost, and is replaced.
+    which no epoch was trained yet holds nothing to be lost, and is replaced, with what was drawn for it.
     """
     record = record | {"data": [_describe(file) for file in data], "versions": _versions()}
-    if (path / "run.json").is_file() and (path / "pool.npz").is_file():
-        old, new = _read_json(path / "run.json"), json.loads(json.dumps(record))
-        changed = [key for key in ("recipe", "data", "preprocessing_digest") if old.get(key) != new[key]]
-        if changed:
-            raise TrainingError(
-                f"{path}: a run with another {changed[0].replace('_', ' ')}: choose another --out folder"
-            )
+    known = (path / "run.json").is_file()
+    old, new = _read_json(path / "run.json") if known else {}, json.loads(json.dumps(record))
+    changed = [key for key in ("recipe", "data", "preprocessing_digest") if old.get(key) != new[key]]
+    if known and not changed:
         return
+    if known and ((path / "best.json").is_file() or any(path.glob("checkpoint-*"))):
+        raise TrainingError(f"{path}: a run with another {changed[0].replace('_', ' ')}: choose another --out folder")
     with _reporting(path):
-        if not (path / "run.json").is_file() and any(path.iterdir()):
+        if not known and any(path.iterdir()):
             raise TrainingError(f"{path}: exists and is no run folder: choose another --out folder")
+        for drawn in ("pool.npz", "teachers.npz"):
+            (path / drawn).unlink(missing_ok=True)
         _write_json(path / "run.json", record)
 
 
@@ -239,7 +249,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{path}: cannot be read ({error})") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TrainingError(f"{path}: cannot be read ({reason})") from error
     if not isinstance(value, dict):
         raise TrainingError(f"{path}: not a JSON object")
     return value

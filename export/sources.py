@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_hwr.datasets import open_dataset
+from edge_hwr.datasets import check_mnist, open_dataset
 from edge_hwr.errors import DatasetError
 
 from .arrays import read_arrays
@@ -78,6 +78,7 @@ class Mnist:
             except ValueError as error:
                 raise DatasetError(f"{path}: cannot be read as Keras' mnist.npz ({error}); fetch it again") from error
             ink, digits = arrays["x_train"], arrays["y_train"]
+            check_mnist(path, "train", ink, digits)
         labels = labels_of([str(digit) for digit in digits], charset)
         kept = labels != JUNK
         validation = np.arange(len(ink)) >= len(ink) - len(ink) // 12

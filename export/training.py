@@ -72,8 +72,9 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
         None if taught is None else taught[~pool.validation],
         recipe.distillation,
     )
-    state = _State.fresh(recipe, pool.glyphs.shape[1], pool.glyphs.shape[2], sample_glyphs(pool, recipe.seed))
-    state.resume(run)
+    state = _State.fresh(recipe, pool.glyphs.shape[1], pool.glyphs.shape[2])
+    if not state.resume(run):
+        state.borrow(recipe, sample_glyphs(pool, recipe.seed))
     steps = len(training) // recipe.training.batch
     with _progress(console) as progress:
         bar = progress.add_task("", total=steps)
@@ -82,6 +83,8 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
             progress.reset(bar, total=steps, description=f"epoch {state.epoch}")
             started = time.monotonic()
             losses = _epoch(state, training, targets, recipe, lambda: progress.advance(bar))
+            if not losses:
+                break  # the time was up before the first batch was prepared
             seconds = time.monotonic() - started
             state.elapsed += seconds
             figures = _validate(state, validation)
@@ -102,7 +105,7 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
 
 def check_lender(recipe: Recipe, preprocessing: GlyphPreprocessing) -> None:
     """`TrainingError` unless the recipe's `start_from` has weights for its network."""
-    _State.fresh(recipe, preprocessing.height, preprocessing.width)
+    _State.fresh(recipe, preprocessing.height, preprocessing.width).borrow(recipe, ())
 
 
 @dataclass(slots=True, eq=False)
@@ -119,7 +122,7 @@ class _State:
     best_figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fresh(cls, recipe: Recipe, height: int, width: int, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> _State:
+    def fresh(cls, recipe: Recipe, height: int, width: int) -> _State:
         with arithmetic(HALVED):
             model = build_network(recipe.network, height=height, width=width, classes=len(recipe.charset))
         optimizer = keras.optimizers.AdamW(recipe.training.learning_rate, weight_decay=recipe.training.weight_decay)
@@ -127,9 +130,13 @@ class _State:
         loss = keras.losses.CategoricalCrossentropy(from_logits=True)
         # XLA on a processor trains several times more slowly here.
         model.compile(optimizer, loss, jit_compile=False)
-        if recipe.training.start_from:
-            lend_weights(Path(recipe.training.start_from), recipe, model, samples)
         return cls(model, model.get_weights())
+
+    def borrow(self, recipe: Recipe, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
+        """Begin with the weights of the recipe's `start_from`, if it names one."""
+        if recipe.training.start_from:
+            lend_weights(Path(recipe.training.start_from), recipe, self.model, samples)
+            self.average = self.model.get_weights()
 
     def progress(self, recipe: TrainingRecipe, since: float = 0.0, part: float = 0.0) -> float:
         """How far the training is, 0..1; `since` seconds and `part` of an epoch after the last whole one."""
@@ -137,7 +144,7 @@ class _State:
             return (self.elapsed + since) / (60 * recipe.minutes)
         return (self.epoch + part) / recipe.epochs
 
-    def resume(self, run: RunFolder) -> None:
+    def resume(self, run: RunFolder) -> bool:
         """Go on from the newest checkpoint, if there is one; what beats the best model must beat the one on disk."""
         best = run.best()
         if best is not None:
@@ -145,7 +152,7 @@ class _State:
             self.best_score = _score(self.best_figures)
         found = run.checkpoint()
         if found is None:
-            return
+            return False
         folder, saved = found
         try:
             self.model.optimizer.build(self.model.trainable_variables)
@@ -158,6 +165,7 @@ class _State:
         except (KeyError, ValueError) as error:
             raise TrainingError(f"{folder}: damaged checkpoint ({error}); delete it to start over") from error
         log.info("going on after epoch %d", self.epoch)
+        return True
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -200,7 +208,8 @@ def _epoch(state: _State, training: Pool, targets: Targets, recipe: Recipe, adva
         loss = float(state.model.train_on_batch(glyphs, aims))
         if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss} in epoch {state.epoch}: lower learning_rate in the recipe and start over"
+                f"the loss is {loss} in epoch {state.epoch}: lower learning_rate in the recipe and train in "
+                "another --out folder"
             )
         losses.append(loss)
         state.step += 1

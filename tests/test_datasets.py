@@ -78,6 +78,7 @@ def test_texts_keep_their_accents_blanks_and_quotes(folder: Path) -> None:
         ("file\ttext\na.png\t1\n\nc.png\t\n", "line 4: needs a file and a text"),
         ("file\ttext\nz.png\t1\n", r"line 2: z\.png is missing"),
         ("file\ttext\nmore\t1\n", "line 2: more is missing"),
+        ("file\ttext\n\0.png\t1\n", "line 2: no file is called"),
         ("file\ttext\n../secret.png\t1\n", "line 2: .* outside"),
         ("file\ttext\n/etc/passwd\t1\n", "line 2: .* outside"),
     ],

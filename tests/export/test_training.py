@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from conftest import write_dataset
 
 from edge_hwr.bundle import open_bundle, shipped_bundles, write_bundle
-from edge_hwr.errors import EdgeHwrError, RecipeError, RuntimeMissingError, TrainingError
+from edge_hwr.errors import DatasetError, EdgeHwrError, RecipeError, RuntimeMissingError, TrainingError
 from edge_hwr.export.batches import Targets
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import load_lender
@@ -23,7 +25,9 @@ from edge_hwr.export.networks import BACKBONES, build_network, predict
 from edge_hwr.export.quantize import convert
 from edge_hwr.export.recipe import DistillationRecipe, NetworkRecipe
 from edge_hwr.export.run_folder import kept_from_others, open_run
+from edge_hwr.export.sources import LabelledPictures
 from edge_hwr.export.teachers import fit_ensemble
+from edge_hwr.picture import write_picture
 
 
 def run_train(recipe: Path, dataset: Path, out: Path, *more: str) -> None:
@@ -216,6 +220,83 @@ def test_another_recipe_or_a_foreign_folder_is_refused(
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(TrainingError, match="no run folder"):
         run_train(recipe, dataset, tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["pool.npz", "best.json"])
+def test_a_run_that_was_trained_is_never_given_another_recipe(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path, missing: str
+) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "run" / missing).unlink()
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    with pytest.raises(TrainingError, match="another recipe"):
+        run_train(variant(recipe, tmp_path, ('"0127"', '"7210"')), dataset, tmp_path / "run")
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_a_run_in_which_nothing_was_trained_may_begin_anew(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    with pytest.raises(TrainingError, match="one batch"):
+        run_train(variant(recipe, tmp_path, ("batch = 32", "batch = 8000")), dataset, tmp_path / "run")
+    run_train(
+        variant(recipe, tmp_path, ("epochs = 4", "epochs = 1"), ("clean = 2", "clean = 1")), dataset, tmp_path / "run"
+    )
+    run = open_run(tmp_path / "run")
+    assert run.best() is not None
+    assert run.recipe.data[0].clean == 1
+
+
+def test_a_run_goes_on_without_the_one_that_it_started_from(
+    tmp_path: Path, recipe: Path, dataset: Path, trained: Path
+) -> None:
+    lender = shutil.copytree(trained, tmp_path / "lender")
+    run_train(recipe, dataset, tmp_path / "run", "--start-from", str(lender), "--epochs", "1")
+    shutil.rmtree(lender)
+    run_train(recipe, dataset, tmp_path / "run", "--start-from", str(lender), "--epochs", "1")
+    assert open_run(tmp_path / "run").best() is not None
+
+
+def test_time_that_is_up_before_the_first_batch_leaves_no_untrained_network(
+    tmp_path: Path, recipe: Path, dataset: Path
+) -> None:
+    run_train(recipe, dataset, tmp_path / "run", "--minutes", "0.00001")
+    assert open_run(tmp_path / "run").best() is None
+    assert not (tmp_path / "run" / "log.jsonl").exists()
+
+
+@pytest.mark.parametrize("content", ["{}", '{"epoch": 4, "accuracy": 5}'])
+def test_damaged_figures_of_the_best_are_named(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path, content: str
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "best.json").write_text(content)
+    with pytest.raises(TrainingError, match=r"best\.json: not what a training writes"):
+        run_train(recipe, dataset, run)
+
+
+def test_held_out_pictures_without_ink_are_refused_before_the_training(tmp_path: Path, recipe: Path) -> None:
+    blank = write_dataset(tmp_path / "blank", "0127" * 30)
+    rows = [line.split("\t")[0] for line in (blank / "labels.tsv").read_text().splitlines()[1:]]
+    source = LabelledPictures.load(blank, "0127")
+    for row in np.flatnonzero(source.validation).tolist():
+        write_picture(blank / rows[row], np.full((96, 96), 255, np.uint8))
+    with pytest.raises(DatasetError, match="shows any ink"):
+        run_train(recipe, blank, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("pictures", "classes", "said"),
+    [
+        (np.zeros((60, 784), np.uint8), np.zeros(60, np.uint8), "x_train must be"),
+        (np.zeros((60, 28, 28), np.uint8), np.zeros(50, np.uint8), "y_train"),
+        (np.zeros((60, 28, 28), np.uint8), np.uint8(4), "y_train"),
+        (np.zeros((60, 28, 28), np.uint8), np.ones(60), "whole numbers"),
+    ],
+)
+def test_an_odd_mnist_is_refused(tmp_path: Path, recipe: Path, pictures, classes, said: str) -> None:  # type: ignore[no-untyped-def]
+    np.savez(tmp_path / "mnist.npz", x_train=pictures, y_train=classes)
+    mnist = variant(recipe, tmp_path, ('"dataset"', '"mnist"'))
+    with pytest.raises(DatasetError, match=said):
+        run_train(mnist, tmp_path / "mnist.npz", tmp_path / "run")
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_best(tmp_path: Path, recipe: Path, dataset: Path) -> None:
