@@ -31,6 +31,13 @@ def lender_recipe(lender: Path) -> Recipe | LineRecipe:
     return read_record(lender)[1]
 
 
+def lender_digest(lender: Path) -> str:
+    """The digest of the preprocessing that a lender was trained with."""
+    if _is_bundle(lender):
+        return open_bundle(lender).metadata.preprocessing_digest
+    return str(read_record(lender)[0].get("preprocessing_digest", ""))
+
+
 def load_lender(lender: Path, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> Any:
     """The float network of a lender, a Keras model; `TrainingError` of a run that has none yet.
 

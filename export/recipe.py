@@ -121,7 +121,8 @@ class AugmentationRecipe:
 
 @dataclass(frozen=True, slots=True)
 class DistillationRecipe:
-    """Learn from trained teachers too: run folders, by path or by the name of one beside this run's; none by default.
+    """Learn from trained teachers too: run folders, by path or by the name of one beside this run's, or bundles, by
+    path or the name of one that ships; none by default.
 
     `weight` is the teachers' share of the targets, the rest is the labels'; `temperature` softens what they say.
     """

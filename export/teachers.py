@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from edge_hwr.errors import TrainingError
+from edge_hwr.errors import EdgeHwrError, TrainingError
 
 from .arrays import read_arrays
+from .lending import lender_digest, lender_recipe, load_lender
 from .networks import predict
 from .pool import Pool
-from .quantize import load_keras
-from .run_folder import RunFolder, open_run
+from .run_folder import RunFolder
 from .sources import JUNK
 from .verify import fit_temperature, mean_nll
 
@@ -55,9 +55,9 @@ def ask_teachers(run: RunFolder, pool: Pool, console: Console) -> npt.NDArray[np
     kept = run.path / "teachers.npz"
     if kept.is_file():
         return _load(kept, len(pool))
-    runs = [_open_teacher(run, name) for name in names]
-    with console.status(f"asking {len(runs)} teachers"):
-        said = [predict(load_keras(teacher.best_model), pool.glyphs) for teacher in runs]
+    lenders = [_find_teacher(run, name) for name in names]
+    with console.status(f"asking {len(lenders)} teachers"):
+        said = [predict(load_lender(lender), pool.glyphs) for lender in lenders]
     validation = pool.select(pool.validation)
     known = validation.labels != JUNK
     labels = validation.labels[known]
@@ -119,16 +119,19 @@ def _assess(
     return temperature, mean_nll(together / temperature, labels)
 
 
-def _open_teacher(run: RunFolder, name: str) -> RunFolder:
-    path = Path(name)
-    teacher = open_run(path if path.is_dir() else run.path.parent / name)
-    if not teacher.best_model.is_file():
-        raise TrainingError(f"teacher {name}: no best.keras in {teacher.path}: train it first")
-    if teacher.recipe.charset != run.recipe.charset:
+def _find_teacher(run: RunFolder, name: str) -> Path:
+    """Where a teacher is: a run folder, by its path or beside this run, or a bundle; of the same task as the run."""
+    beside = run.path.parent / name
+    lender = beside if beside.is_dir() and not Path(name).exists() else Path(name)
+    try:
+        recipe, digest = lender_recipe(lender), lender_digest(lender)
+    except EdgeHwrError as error:
+        raise TrainingError(f"teacher {error}") from error
+    if (recipe.task, recipe.charset) != (run.recipe.task, run.recipe.charset):
         raise TrainingError(f"teacher {name}: reads other characters than this recipe's charset")
-    if teacher.record["preprocessing_digest"] != run.record["preprocessing_digest"]:
+    if digest != run.record["preprocessing_digest"]:
         raise TrainingError(f"teacher {name}: was trained with another preprocessing: train it again")
-    return teacher
+    return lender
 
 
 def _load(path: Path, count: int) -> npt.NDArray[np.float16]:

@@ -372,6 +372,18 @@ def test_a_student_learns_from_teachers(tmp_path: Path, trained: Path, recipe: P
         run_train(student, dataset, tmp_path / "run")
 
 
+def test_a_bundle_teaches_too(tmp_path: Path, trained: Path, recipe: Path, dataset: Path) -> None:
+    bundle = tmp_path / "teacher.tflite"
+    export.main([str(trained), "-o", str(bundle), "--max-drop", "9"], standalone_mode=False)
+    table = f'[distillation]\nteachers = ["{bundle}"]\n\n[training]\nepochs = 1'
+    run_train(variant(recipe, tmp_path, ("[training]\nepochs = 4", table)), dataset, tmp_path / "run")
+    report = json.loads((tmp_path / "run" / "teachers.json").read_text())
+    assert report["accuracy"][str(bundle)]["drawn"] > 0.9
+    digits = table.replace(str(bundle), "digits")
+    with pytest.raises(TrainingError, match="teacher digits: reads other characters"):
+        run_train(variant(recipe, tmp_path, ("[training]\nepochs = 4", digits)), dataset, tmp_path / "other")
+
+
 def test_a_teacher_that_is_none_is_refused(tmp_path: Path, trained: Path, recipe: Path, dataset: Path) -> None:
     table = '[distillation]\nteachers = ["nobody"]\n\n[training]\n'
     with pytest.raises(TrainingError, match="nobody"):
