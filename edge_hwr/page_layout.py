@@ -95,6 +95,8 @@ def find_lines(grey: Grey) -> PageLayout:
         raise PictureError(
             f"a page of {grey.shape[1]} x {grey.shape[0]} pixels: {LONGEST_SIDE} a side at most: cut it up or reduce it"
         )
+    if min(grey.shape) < _LEAST_HEIGHT:
+        return PageLayout((), None, grey)  # nobody writes on a strip as narrow as a stroke
     sheet = find_sheet(grey)
     layout = _find_lines(grey, sheet)
     if sheet is not None and cv2.contourArea(sheet) < _SURELY_A_SHEET * grey.size:

@@ -206,6 +206,12 @@ def test_a_blank_page_has_no_lines(value: int) -> None:
     assert find_lines(np.full((700, 500), value, np.uint8)).lines == ()
 
 
+@pytest.mark.parametrize("shape", [(3, 900), (900, 3), (1, 1)])
+def test_there_is_no_writing_on_a_strip(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    assert find_lines(noise).lines == ()
+
+
 def test_noise_and_textures_are_bounded() -> None:
     rng = np.random.default_rng(0)
     for picture in (rng.integers(0, 256, (600, 800)), rng.normal(128, 40, (40, 9000)).clip(0, 255)):
