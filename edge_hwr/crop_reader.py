@@ -85,7 +85,7 @@ class CropReader:
         if " " not in self._labels:
             return
         between, stride = self._labels.index(" "), self._model.stride
-        inked = np.flatnonzero((tensor[0, ..., 0] >= _INKED).any(axis=0))
+        inked = _inked_columns(tensor)
         wide = np.flatnonzero(np.diff(inked) > _WORDS_APART * tensor.shape[1])
         if not len(wide):
             return
@@ -105,11 +105,29 @@ class CropReader:
         return decode_beam(scores, self._labels, language_model=self._lexicon, words=words)
 
     def _spans(self, characters: tuple[Character, ...], prepared: PreparedLine) -> NDArray[np.float64]:
-        """CTC says where a character is surest, not where it ends: that is taken to be halfway to the next one."""
-        between = [(one.last_step + 1 + other.first_step) / 2 for one, other in pairwise(characters)]
+        """CTC says where a character is surest, not where it ends: that is taken to be halfway to the next one, and
+        before a blank where the ink ends."""
+        inked, stride = _inked_columns(prepared.tensor), self._model.stride
+        ends = []
+        for one, other in pairwise(characters):
+            end = stride * (one.last_step + 1 + other.first_step) / 2
+            if " " in (one.text, other.text):
+                blank = one if one.text == " " else other
+                middle = stride * (blank.first_step + blank.last_step + 1) / 2
+                at = int(np.searchsorted(inked, middle))
+                if blank is other and at > 0:
+                    end = min(max(inked[at - 1] + 1, stride * (one.first_step + 0.5)), middle)
+                elif blank is one and at < len(inked):
+                    end = max(min(inked[at], stride * (other.last_step + 0.5)), middle)
+            ends.append(end)
         margin = self._preprocessing.margin
-        inked = max(prepared.width - 2 * margin, 1)
-        return np.array([0.0, *((self._model.stride * step - margin) / inked for step in between), 1.0]).clip(0, 1)
+        width = max(prepared.width - 2 * margin, 1)
+        return np.array([0.0, *((end - margin) / width for end in ends), 1.0]).clip(0, 1)
+
+
+def _inked_columns(tensor: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """The columns of a line's tensor that have ink."""
+    return np.flatnonzero((tensor[0, ..., 0] >= _INKED).any(axis=0))
 
 
 def _check_words(words: tuple[str, ...], labels: tuple[str, ...]) -> None:

@@ -118,9 +118,11 @@ def test_words_far_apart_are_parted_by_a_blank(reader: CropReader):
     height = max(word.shape[0] for word in words)
     parts = [np.pad(part, ((0, height - len(part)), (0, 0)), mode="edge") for part in (*words, paper)]
     apart = np.hstack([parts[0], parts[3], parts[1], parts[3], parts[2]])
-    read = reader.read(apart).decoded
-    assert read.text == "abc 1b cc1"
-    assert "".join(character.text for character in read.characters) == read.text
+    found = reader.read(apart)
+    assert found.decoded.text == "abc 1b cc1"
+    # The blanks take what is bare, not the letters beside them.
+    widths = np.diff(found.spans)
+    assert all((width > 0.15) == (text == " ") for text, width in zip(found.decoded.text, widths, strict=True))
 
 
 def test_a_line_of_ten_thousand_pixels_takes_little_time_and_memory(reader: CropReader):
