@@ -106,8 +106,9 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
         )
     metadata = _describe(run, out.stem, chosen, candidates, validation)
     metadata.recipe["averaged_with"] = [other.name for other in options.average_with]
-    golden = choose_golden(validation, count=_GOLDEN if len(chosen.flatbuffer) >= _SMALL else _GOLDEN_OF_SMALL)
-    outputs = TfliteModel(chosen.flatbuffer).invoke(golden)
+    exported = TfliteModel(chosen.flatbuffer)
+    golden = choose_golden(validation, exported, _GOLDEN if len(chosen.flatbuffer) >= _SMALL else _GOLDEN_OF_SMALL)
+    outputs = exported.invoke(golden)
     labels = tuple(run.recipe.charset)
     for candidate in {candidate.name: candidate for candidate in (candidates[0], chosen)}.values():
         for name, dataset in tests.items():

@@ -149,6 +149,11 @@ def test_every_bundle_that_ships_decides_as_at_its_export(name: str) -> None:
     bundle = open_bundle(name)
     assert bundle.metadata.name == name
     assert verify_golden(bundle).decisions_changed == 0
+    # Runtimes and processors differ by a step or two of int8: no golden sample may be so close a call.
+    if bundle.metadata.task == "glyph":
+        _, outputs = bundle.golden()
+        ranked = np.sort(outputs.astype(int), axis=1)
+        assert (ranked[:, -1] - ranked[:, -2]).min() > 4
 
 
 def test_arguments_that_do_not_fit_are_not_written(drawn_bundle: Bundle, tmp_path: Path) -> None:
