@@ -42,7 +42,7 @@ Strip = npt.NDArray[np.uint8]
 _HEIGHT = 96
 """Rows of the strips: twice those of the tensors, so that what is prepared twice does not blur."""
 
-_STRIPS = LinePreprocessing(height=_HEIGHT, margin=0, dead_zone=0)
+_STRIPS = LinePreprocessing(height=_HEIGHT, margin=0, dead_zone=0, pitch=0)
 """With all that is faint: what is composed of them is prepared again."""
 
 _LEAST_CHARACTERS = 150

@@ -119,6 +119,25 @@ def test_columns_of_the_tensor_lead_back_to_the_crop(size: float):
     assert prepared.top < rows.mean() < prepared.bottom
 
 
+@pytest.mark.parametrize("stretched", [0.75, 1.3])
+def test_narrow_and_wide_hands_come_half_the_way_together(stretched: float):
+    crop = line(size=3, pen=8)
+    other = cv2.resize(crop, None, fx=stretched, fy=1, interpolation=cv2.INTER_AREA)
+    widths = [prepare_line(each, STANDARD).width - 2 * STANDARD.margin for each in (crop, other)]
+    assert widths[1] / widths[0] == pytest.approx(stretched**0.5, rel=0.03)
+    in_proportion = [prepare_line(each, LinePreprocessing(pitch=0)).width - 16 for each in (crop, other)]
+    assert in_proportion[1] / in_proportion[0] == pytest.approx(stretched, rel=0.03)
+    assert all(3 / 4 <= width / given <= 4 / 3 for width, given in zip(widths, in_proportion, strict=True))
+
+
+def test_words_far_apart_are_no_wide_hand():
+    crop = line()
+    paper = np.full((crop.shape[0], 300), crop[0, 0], np.uint8)
+    apart = prepare_line(np.hstack([crop, paper, crop]), STANDARD)
+    together = prepare_line(crop, STANDARD)
+    assert apart.scale == pytest.approx(together.scale, rel=0.03)
+
+
 def test_very_long_lines_are_squeezed_into_the_widest_tensor():
     assert preprocess_line(np.tile(line(), 40), LinePreprocessing(widest=1000)).shape == (1, 48, 1000, 1)
 
@@ -146,12 +165,13 @@ def test_what_is_no_grey_picture_is_refused(picture: np.ndarray):
 
 def test_digest_is_stable_and_tells_parameters_apart():
     # Written down so that a change of the preprocessing cannot pass unseen: shipped models would have to be retrained.
-    assert line_preprocessing_digest(STANDARD) == ("d24be396caa698e97404498af98739a1a68fbaec590d4c49d3608d3fe992165f")
+    assert line_preprocessing_digest(STANDARD) == ("b10e110697b860289095b9e74a0259064e927bf053bf40106c6359ce125e8cbc")
     assert line_preprocessing_digest(LinePreprocessing(dead_zone=31)) != line_preprocessing_digest(STANDARD)
 
 
 def test_parameters_round_trip_and_refuse_what_they_do_not_know():
     assert LinePreprocessing.from_json(STANDARD.to_json()) == STANDARD
+    assert LinePreprocessing.from_json({"height": 40}) == LinePreprocessing(height=40, pitch=0), "made before it"
     with pytest.raises(UsageError, match="sharpen"):
         LinePreprocessing.from_json({"sharpen": 3})
     with pytest.raises(UsageError, match="rows"):
