@@ -62,14 +62,15 @@ class CropReader:
         """The text of one line, uint8 (H, W), dark ink on lighter paper; empty where no writing is found."""
         started = time.monotonic()
         prepared = prepare_line(grey, self._preprocessing)
+        inked = np.flatnonzero((prepared.tensor[0, ..., 0] >= _INKED).any(axis=0))
         preprocessed = time.monotonic()
         scores = None
         if prepared.width:
             scores = self._model.scores(prepared.tensor, self._temperature)
-            self._part_words(scores, prepared.tensor)
+            self._part_words(scores, inked)
         invoked = time.monotonic()
         decoded = Decoded("", 0.0, ()) if scores is None else self._decode(scores)
-        spans = self._spans(decoded.characters, prepared)
+        spans = self._spans(decoded.characters, prepared, inked)
         seconds = {
             "preprocess": preprocessed - started,
             "invoke": invoked - preprocessed,
@@ -77,16 +78,16 @@ class CropReader:
         }
         return ReadCrop(decoded, spans, seconds)
 
-    def _part_words(self, scores: NDArray[np.float32], tensor: NDArray[np.uint8]) -> None:
-        """Put a blank into the scores where paper is bare for so long that a network that looks no further saw none.
+    def _part_words(self, scores: NDArray[np.float32], inked: NDArray[np.intp]) -> None:
+        """Put a blank into the scores where paper is bare for so long that a network that looks no further saw none:
+        `inked` are the columns of the line's tensor that have ink.
 
         Answers on a form stand so far apart; writing that runs on never does.
         """
         if " " not in self._labels:
             return
         between, stride = self._labels.index(" "), self._model.stride
-        inked = _inked_columns(tensor)
-        wide = np.flatnonzero(np.diff(inked) > _WORDS_APART * tensor.shape[1])
+        wide = np.flatnonzero(np.diff(inked) > _WORDS_APART * self._model.height)
         if not len(wide):
             return
         path = scores.argmax(axis=1)
@@ -104,10 +105,12 @@ class CropReader:
         words = self._lexicon.words or None
         return decode_beam(scores, self._labels, language_model=self._lexicon, words=words)
 
-    def _spans(self, characters: tuple[Character, ...], prepared: PreparedLine) -> NDArray[np.float64]:
+    def _spans(
+        self, characters: tuple[Character, ...], prepared: PreparedLine, inked: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
         """CTC says where a character is surest, not where it ends: that is taken to be halfway to the next one, and
         before a blank where the ink ends."""
-        inked, stride = _inked_columns(prepared.tensor), self._model.stride
+        stride = self._model.stride
         ends = []
         for one, other in pairwise(characters):
             end = stride * (one.last_step + 1 + other.first_step) / 2
@@ -123,11 +126,6 @@ class CropReader:
         margin = self._preprocessing.margin
         width = max(prepared.width - 2 * margin, 1)
         return np.array([0.0, *((end - margin) / width for end in ends), 1.0]).clip(0, 1)
-
-
-def _inked_columns(tensor: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """The columns of a line's tensor that have ink."""
-    return np.flatnonzero((tensor[0, ..., 0] >= _INKED).any(axis=0))
 
 
 def _check_words(words: tuple[str, ...], labels: tuple[str, ...]) -> None:

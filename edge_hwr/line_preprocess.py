@@ -90,7 +90,8 @@ class LinePreprocessing:
 
     def __post_init__(self) -> None:
         if not (self.height >= 8 and self.reach >= 16 and 0 <= self.margin < self.widest // 2 and self.pitch >= 0):
-            raise UsageError(f"line preprocessing: {self.height} rows, a reach of {self.reach}: export it again")
+            wrong = f"{self.height} rows, a reach of {self.reach}, a pitch of {self.pitch}"
+            raise UsageError(f"line preprocessing: {wrong}: export it again")
 
     def to_json(self) -> dict[str, int]:
         return asdict(self)

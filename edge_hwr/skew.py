@@ -1,7 +1,7 @@
 """Skew: by what angle the lines of a page climb or fall.
 
 The angle at which the profile of the ink is sharpest: W. Postl, "Detection of linear oblique structures and skew scan
-in digitized documents" (ICPR 1986), on a sample of the ink's pixels.
+in digitized documents" (ICPR 1986).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 MOST_SKEW = 12.0
 """Degrees; what is turned by more is not found."""
 
-_MOST_POINTS = 4000
 _BIN = 3.0
 """Height of a bin of the profile, in pixels."""
 
@@ -23,14 +22,10 @@ def find_skew(points: NDArray[Any]) -> float:
     """The angle in degrees, positive where lines fall to the right, of ink whose pixels are `points` (N, 2: x, y)."""
     if len(points) < 2:
         return 0.0
-    # A random sample: regular steps through pixels in raster order would see a pattern of their own.
-    sample = points
-    if len(points) > _MOST_POINTS:
-        sample = points[np.random.default_rng(0).integers(0, len(points), _MOST_POINTS)]
     coarse = np.arange(-MOST_SKEW, MOST_SKEW + 0.1, 0.75)
-    angle = coarse[int(np.argmax(_sharpness(sample, coarse)))]
+    angle = coarse[int(np.argmax(_sharpness(points, coarse)))]
     fine = np.clip(angle + np.arange(-0.6, 0.61, 0.15), -MOST_SKEW, MOST_SKEW)
-    return float(fine[int(np.argmax(_sharpness(sample, fine)))])
+    return float(fine[int(np.argmax(_sharpness(points, fine)))])
 
 
 def _sharpness(points: NDArray[Any], angles: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -20,6 +20,8 @@ PAPER = 245
 _LEAST_SKEW = 0.35
 """Degrees; less is left to the courses of the lines."""
 
+_SAMPLE = 4000
+"""Of the ink's pixels, from which the skew is found."""
 
 _ALONG_RIM = 0.5
 """What touches the rim of the sheet over so much of its length is no writing."""
@@ -125,7 +127,8 @@ def _skew(mask: Grey, to_mask: Matrix) -> float:
         return 0.0
     # OpenCV 4 gives (N, 1, 2), OpenCV 5 (N, 2).
     found = found.reshape(-1, 1, 2)
-    points = found[np.random.default_rng(0).integers(0, len(found), min(len(found), 4000))].astype(np.float64)
+    # A random sample: regular steps through pixels in raster order would see a pattern of their own.
+    points = found[np.random.default_rng(0).integers(0, len(found), min(len(found), _SAMPLE))].astype(np.float64)
     upright = cv2.perspectiveTransform(points, np.linalg.inv(to_mask))[:, 0]
     return find_skew(upright)
 

@@ -95,11 +95,13 @@ def lexicon(
 def _list_words(texts: Sequence[Text], charset: str) -> list[str]:
     """The lines of the texts, each once; it is told what cannot be written and was left out."""
     entries = list(dict.fromkeys(line for text in texts for line in text.lines if line))
-    listed = [entry for entry in entries if set(entry) <= set(charset)]
+    writable = frozenset(charset)
+    listed = [entry for entry in entries if writable.issuperset(entry)]
     if not listed:
         raise LanguageModelError("no line is left for the list of words")
-    if left_out := [entry for entry in entries if not set(entry) <= set(charset)]:
-        click.echo(f"{len(left_out)} of {len(entries)} entries left out, {left_out[0]!r} the first", err=True)
+    if len(listed) < len(entries):
+        first = next(entry for entry in entries if not writable.issuperset(entry))
+        click.echo(f"{len(entries) - len(listed)} of {len(entries)} entries left out, {first!r} the first", err=True)
     return listed
 
 

@@ -88,4 +88,5 @@ def test_text_settles_in_the_direction_of_the_writing(page: NDArray[np.uint8], d
         settled = settler.update(reading, float(frame)) or settled
     assert settled is not None
     assert settled.text == reading.text
+    assert character_error_rate([TEXT], [settled.text]) < 0.08
     assert settled.turned == reading.turned
