@@ -64,7 +64,9 @@ def lend_weights(lender: Path, recipe: Recipe, model: Any, samples: Iterable[npt
 
 def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
     """Give a line model the weights of a lender: from the beginning as far as the shapes agree, then from the end; a
-    smaller network sees with the eyes of the larger one. `TrainingError` when not even the beginning fits.
+    smaller network sees with the eyes of the larger one. Layers of context that are added to all of the lender's do
+    nothing at first (as in P. Goyal et al., "Accurate, large minibatch SGD", 2017). `TrainingError` when not even the
+    beginning fits.
     """
     charset = lender_recipe(lender).charset
     lent, own = load_lender(lender, samples).get_weights(), model.get_weights()
@@ -73,7 +75,13 @@ def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Ite
     end = _common(lent[begin:][::-1], own[begin:][::-1])
     if charset != recipe.charset:  # the last layer's kernel and bias are of characters
         begin, end = min(begin, len(own) - 2), 0
-    model.set_weights(lent[:begin] + own[begin : len(own) - end] + lent[len(lent) - end :])
+    added = own[begin : len(own) - end]
+    if begin + end == len(lent):
+        with silenced():
+            from .line_network import CONTEXT_ARRAYS, CONTEXT_GAIN
+        for gain in added[CONTEXT_GAIN::CONTEXT_ARRAYS]:
+            gain[:] = 0
+    model.set_weights(lent[:begin] + added + lent[len(lent) - end :])
 
 
 def _is_bundle(lender: Path) -> bool:

@@ -20,6 +20,10 @@ from .line_recipe import LineNetworkRecipe
 
 Tensor = Any
 
+CONTEXT_ARRAYS, CONTEXT_GAIN = 10, 6
+"""A layer of context has so many arrays of weights: two convolutions with four of a batch norm after each. This one of
+them, the second norm's gamma, is what all that it adds is multiplied by."""
+
 
 def build_line_network(recipe: LineNetworkRecipe, *, height: int, classes: int) -> keras.Model:
     """The network of a recipe, with fresh weights; `classes` counts the blank."""

@@ -35,6 +35,7 @@ from .line_pool import LinePool
 from .line_recipe import LineRecipe, LineTrainingRecipe
 from .line_run import LineRun
 from .pacing import Weights, learning_rate_at, update_average
+from .quick_training import quickened
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ class _State:
     def fresh(cls, recipe: LineRecipe, height: int) -> _State:
         with arithmetic(HALVED):
             model = build_line_network(recipe.network, height=height, classes=len(recipe.charset) + 1)
+        model = quickened(model)
         optimizer = keras.optimizers.AdamW(
             recipe.training.learning_rate, weight_decay=recipe.training.weight_decay, global_clipnorm=2.0
         )

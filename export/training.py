@@ -31,15 +31,15 @@ from .augmentation import Augmenter
 from .batches import Targets, prepare, sample_glyphs
 from .lending import lend_weights
 from .networks import build_network, predict
+from .pacing import Weights, learning_rate_at, update_average
 from .pool import Pool
+from .quick_training import quickened
 from .recipe import Recipe, TrainingRecipe
 from .run_folder import RunFolder
 from .sources import JUNK
 from .teachers import ask_teachers
 
 log = logging.getLogger(__name__)
-
-Weights = list[npt.NDArray[np.float32]]
 
 _AVERAGE_EVERY = 8
 """Steps between updates of the averaged weights: often enough, and free."""
@@ -124,7 +124,7 @@ class _State:
     @classmethod
     def fresh(cls, recipe: Recipe, height: int, width: int) -> _State:
         with arithmetic(HALVED):
-            model = build_network(recipe.network, height=height, width=width, classes=len(recipe.charset))
+            model = quickened(build_network(recipe.network, height=height, width=width, classes=len(recipe.charset)))
         optimizer = keras.optimizers.AdamW(recipe.training.learning_rate, weight_decay=recipe.training.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         loss = keras.losses.CategoricalCrossentropy(from_logits=True)
@@ -204,7 +204,7 @@ def _epoch(state: _State, training: Pool, targets: Targets, recipe: Recipe, adva
         done = state.progress(pace, time.monotonic() - started, part / steps - 1)
         if done >= 1:
             break
-        state.model.optimizer.learning_rate.assign(_learning_rate(pace, done))
+        state.model.optimizer.learning_rate.assign(learning_rate_at(done, peak=pace.learning_rate, warmup=pace.warmup))
         loss = float(state.model.train_on_batch(glyphs, aims))
         if not math.isfinite(loss):
             raise TrainingError(
@@ -214,24 +214,11 @@ def _epoch(state: _State, training: Pool, targets: Targets, recipe: Recipe, adva
         losses.append(loss)
         state.step += 1
         if state.step % _AVERAGE_EVERY == 0:
-            _update_average(state, pace.average)
+            # Early on, an average over few steps: the first ones are not worth remembering.
+            keep = min(pace.average**_AVERAGE_EVERY, state.step / (state.step + 10 * _AVERAGE_EVERY))
+            update_average(state.average, state.model.get_weights(), keep)
         advance()
     return losses
-
-
-def _learning_rate(pace: TrainingRecipe, done: float) -> float:
-    """Linear warm-up, then half a cosine down to nearly nothing (Loshchilov & Hutter 2017)."""
-    if done < pace.warmup:
-        return pace.learning_rate * (0.05 + 0.95 * done / pace.warmup)
-    along = min((done - pace.warmup) / (1 - pace.warmup), 1.0)
-    return pace.learning_rate * (0.002 + 0.998 * 0.5 * (1 + math.cos(math.pi * along)))
-
-
-def _update_average(state: _State, decay: float) -> None:
-    # Early on, an average over few steps: the first ones are not worth remembering.
-    keep = min(decay**_AVERAGE_EVERY, state.step / (state.step + 10 * _AVERAGE_EVERY))
-    for average, weight in zip(state.average, state.model.get_weights(), strict=True):
-        average += (1 - keep) * (weight - average)
 
 
 def _validate(state: _State, validation: Pool) -> dict[str, float]:

@@ -19,10 +19,10 @@ from rich.console import Console
 from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
 from edge_hwr.export.commands import export, train
-from edge_hwr.export.lending import load_lender
+from edge_hwr.export.lending import lend_line_weights, load_lender
 from edge_hwr.export.line_batches import plan_batches, prepare_lines
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
-from edge_hwr.export.line_network import predict_lines
+from edge_hwr.export.line_network import build_line_network, predict_lines
 from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool, steps_needed
 from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineDataRecipe, LineRecipe
 from edge_hwr.export.line_run import open_line_run
@@ -121,6 +121,20 @@ def test_a_smaller_network_begins_with_the_first_layers_of_a_larger_one(trained:
     assert entry["loss"] < 0.8 * first["loss"]
     with pytest.raises(TrainingError, match="begins differently"):
         train.main([str(other), *given, "--out", str(tmp_path / "other")], standalone_mode=False)
+
+
+def test_layers_of_context_that_are_added_to_a_trained_network_do_nothing_at_first(
+    trained: Path, tmp_path: Path, pool: LinePool
+):
+    deeper = tmp_path / "deeper.toml"
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    deeper.write_text(recipe.replace("context = [1, 2]", "context = [1, 2, 4, 1]"), "utf-8")
+    wanted = load_recipe(deeper)
+    assert isinstance(wanted, LineRecipe)
+    before, added = load_lender(trained), build_line_network(wanted.network, height=48, classes=6)
+    lend_line_weights(trained, wanted, added, ())
+    lines = np.stack([np.resize(pool.line(row), (48, 256)) for row in range(6)])[..., np.newaxis]
+    assert np.allclose(predict_lines(before, lines), predict_lines(added, lines), atol=1e-4)
 
 
 def test_a_bundle_lends_weights_and_is_averaged_with(trained: Path, tmp_path: Path, pool: LinePool):
