@@ -65,6 +65,7 @@ def check_parts(settings: Settings) -> None:
 
 def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
     """The sinks that `settings` ask for, not open yet."""
+    _check_files(settings)
     if not settings.quiet and settings.jsonl != "-":
         yield Terminal()
     rotate_bytes = settings.rotate_mb * 1_000_000
@@ -93,6 +94,18 @@ def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
                 temperature=lambda: condition().temperature_c,
             )
         )
+
+
+def _check_files(settings: Settings) -> None:
+    """`UsageError` where results would be written into what is read, or into each other."""
+    taken = {Path(settings.source).resolve(): f"the source {settings.source}"}
+    for option, name in (("--jsonl", settings.jsonl), ("--csv", settings.csv), ("--sqlite", settings.sqlite)):
+        if not name:
+            continue
+        path = Path(name).resolve()
+        if path in taken:
+            raise UsageError(f"{option} {name}: that is {taken[path]}; name another file")
+        taken[path] = f"where {option.removeprefix('--')} goes"
 
 
 def _outbox(settings: Settings, name: str) -> Outbox:

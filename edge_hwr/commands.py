@@ -139,6 +139,10 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     bundle, samples = open_bundle(model), open_crops(dataset)
     write_report = None
     if report is not None:
+        if report.resolve() == Path(dataset).resolve():
+            raise UsageError(
+                f"--report {report}: is the dataset, whose pictures may be written over: name another folder"
+            )
         # Before the work: it may not be installed.
         write_report = partial(_load_report_writer(bundle.metadata.task), report, bundle, samples)
         report.mkdir(parents=True, exist_ok=True)

@@ -168,7 +168,7 @@ def _around(boxes: Sequence[Box]) -> Box:
 @click.option(
     "--size", type=(click.IntRange(160, 8000), click.IntRange(120, 8000)), default=(1280, 960), show_default=True
 )
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 def synthesise(
     out: Path, fonts: Path, style: str | None, count: int, text: Path | None, size: tuple[int, int], seed: int
 ) -> None:

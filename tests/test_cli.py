@@ -206,6 +206,15 @@ def test_faults_are_one_line(edge_hwr, arguments: list[str], code: int, message:
     assert re.search(message, called.error)
 
 
+def test_a_report_is_not_written_into_its_dataset(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
+    (page.parent / "labels.tsv").write_text("file\ttext\npage.png\t3\n")
+    before = sorted(path.name for path in page.parent.iterdir())
+    called = edge_hwr("evaluate", drawn_bundle.path, page.parent, "--report", page.parent)
+    assert called.code == 2
+    assert "is the dataset" in called.error
+    assert sorted(path.name for path in page.parent.iterdir()) == before
+
+
 def test_a_dataset_of_pages_is_not_measured_by_lines(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
     (page.parent / "labels.tsv").write_text("file\ttext\npage.png\t2026\\n31 47\n")
     assert (
@@ -249,6 +258,13 @@ def test_a_reader_that_leaves_early_is_no_error(drawn_bundle: Bundle, page: Path
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait(timeout=60) == 1
+
+
+def test_closed_standard_output_is_no_error() -> None:
+    called = subprocess.run(
+        f"{sys.executable} -m edge_hwr.cli models >&-", shell=True, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    assert (called.returncode, called.stderr) == (0, "")
 
 
 def test_ctrl_c_ends_without_a_traceback(drawn_bundle: Bundle, page: Path) -> None:

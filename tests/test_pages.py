@@ -232,3 +232,9 @@ def test_the_samples_of_the_repository_are_whole_and_their_truth_fits() -> None:
         frames += 1
     assert frames == 80
     assert os.path.getsize(samples / "digits.avi") < 2_000_000
+
+
+def test_a_seed_below_0_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(synthesise, [str(tmp_path / "pages"), "--seed", "-1"])
+    assert done.exit_code == 2
+    assert "--seed" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -53,5 +54,10 @@ class Pictures:
         """The next picture. Raises PictureError for one that cannot be read."""
         for sequence, file in self._files:
             start = time.monotonic()
-            return Frame(read_picture(file), start, sequence, file.name)
+            return Frame(read_picture(file), start, sequence, _shown(file))
         return None
+
+
+def _shown(file: Path) -> str:
+    """A file's name as every sink can write it: bytes that are no UTF-8 as \\xff."""
+    return os.fsencode(file.name).decode("utf-8", "backslashreplace")

@@ -52,6 +52,38 @@ def test_a_folder_to_the_terminal_and_to_json_lines(tmp_path: Path) -> None:
     assert [(record["image"], record["text"]) for record in records] == [("page0.png", "2750"), ("page1.png", "481")]
 
 
+def test_a_name_that_is_no_utf8_reaches_every_sink(tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    cv2.imwrite(str(tmp_path / "page.png"), page("2750"))
+    os.rename(tmp_path / "page.png", os.fsencode(folder) + b"/p\xff.png")
+    done = run("--source", folder, "--jsonl", tmp_path / "o.jsonl", "--csv", tmp_path / "o.csv",
+               "--sqlite", tmp_path / "o.db")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "o.jsonl").read_text())["image"] == "p\\xff.png"
+    assert "p\\xff.png" in (tmp_path / "o.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("sinks", "message"),
+    [
+        (["--jsonl", "page.png"], "that is the source"),
+        (["--jsonl", "out", "--csv", "./out"], "that is where jsonl goes"),
+    ],
+)
+def test_results_go_neither_into_the_source_nor_into_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sinks: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("page.png", page("2750"))
+    before = Path("page.png").read_bytes()
+    done = run("--source", "page.png", *sinks)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert Path("page.png").read_bytes() == before
+
+
 def test_a_video_ends_cleanly(tmp_path: Path) -> None:
     path = tmp_path / "video.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (640, 240))
