@@ -14,9 +14,11 @@ import cv2
 from .assembly import check_parts
 from .assembly import run as run_settings
 from .live import Tally
-from .settings import LEAST_TOKEN, Settings, describe, load_settings, make_settings, read_secret
+from .settings import LEAST_TOKEN, Settings, describe, load_settings, make_settings, read_secret, unused
 from .stopping import stopped_by_signals
 from .wording import counted
+
+log = logging.getLogger(__name__)
 
 
 def _settings_as_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -48,6 +50,8 @@ def run(config: Path | None, verbose: bool, **flags: Any) -> None:
     given = {name: value for name, value in flags.items() if value is not None}
     with stopped_by_signals() as stop:
         settings = make_settings(load_settings(config) if config else {}, given)
+        for warning in unused(settings):
+            log.warning("%s", warning)
         tally = run_settings(settings, stop)
     click.echo(_summary(tally), err=True)
 
@@ -70,6 +74,8 @@ def check(file: Path) -> None:
         read_secret(secret, least=least)
         if secret and Path(secret).stat().st_mode & 0o004:
             click.echo(f"warning: everybody on this machine can read {secret}: chmod 600 it", err=True)
+    for warning in unused(settings):
+        click.echo(f"warning: {warning}", err=True)
     check_parts(settings)
     shown = describe(settings)
     click.echo(f"{file} is fine" + (":" if shown else ", and says nothing that is not so anyway"))

@@ -21,6 +21,18 @@ from .region import Region
 LEAST_TOKEN = 16
 """Characters of the shortest token that is accepted."""
 
+_PARTNERS = {
+    "token_file": ("serve",),
+    "snapshots": ("serve",),
+    "webhook_token_file": ("webhook",),
+    "mqtt_password_file": ("mqtt",),
+    "device_name": ("mqtt",),
+    "outbox": ("webhook", "mqtt"),
+    "rotate_mb": ("jsonl", "csv"),
+    "fsync": ("jsonl", "csv", "sqlite"),
+}
+"""Settings that say how something is done, and what there must be to be done, one of these."""
+
 
 def _setting(default: Any, help: str, metavar: str = "", *, least: int = 0, path: bool = False) -> Any:
     return field(default=default, metadata={"help": help, "metavar": metavar, "least": least, "path": path})
@@ -148,6 +160,15 @@ def describe(settings: Settings) -> dict[str, Any]:
         if "://" in str(shown.get(key, "")):
             shown[key] = re.sub(r"//[^/@]*@|\?.*", lambda match: "//…@" if match[0][0] == "/" else "?…", shown[key])
     return shown
+
+
+def unused(settings: Settings) -> list[str]:
+    """What is said to no purpose, a line for each setting whose other half is missing."""
+    return [
+        f"{key} does nothing without {' or '.join(partners)}"
+        for key, partners in _PARTNERS.items()
+        if getattr(settings, key) and not any(getattr(settings, partner) for partner in partners)
+    ]
 
 
 def _check_value(path: Path, item: Field[Any], value: object) -> None:

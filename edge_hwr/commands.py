@@ -22,6 +22,7 @@ from edge_hwr.datasets import open_crops
 from edge_hwr.errors import PictureError, RuntimeMissingError, UsageError
 from edge_hwr.evaluate import Evaluation, Predictions, predict, summarise
 from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lines, summarise_lines
+from edge_hwr.files import shown
 from edge_hwr.language_model import open_language_model
 from edge_hwr.picture import read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
@@ -82,7 +83,7 @@ def read(
             failed = True
             continue
         if as_json:
-            click.echo(json.dumps({"image": image, **reading.to_json()}, ensure_ascii=False))
+            click.echo(json.dumps({"image": shown(image), **reading.to_json()}, ensure_ascii=False))
         else:
             _print_reading(image, reading, headed=len(images) > 1)
             if _mostly_rejected(reading):

@@ -16,6 +16,11 @@ def read_file(path: str | Path) -> bytes:
     return path.read_bytes()
 
 
+def shown(name: str | Path) -> str:
+    """A file's name as anything can write it: bytes that are no UTF-8 as \\xff."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Write `data` to `path` through a temporary file beside it; `OSError` leaves the old file as it was.
 

@@ -183,6 +183,8 @@ def synthesise(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: cannot be made a folder ({error.strerror}); name another one") from error
+    if (out / "labels.tsv").exists() and not (out / "truth.jsonl").exists():
+        raise UsageError(f"{out}: holds a dataset of another making; name another folder")
     for number in range(count):
         rng = np.random.default_rng((seed, number))
         chosen = STYLES[style or list(STYLES)[number % len(STYLES)]]
@@ -199,6 +201,9 @@ def synthesise(
         truths.append(truth_row(name, size, truth))
     write_atomically(out / "labels.tsv", "".join(row + "\n" for row in rows).encode())
     write_atomically(out / "truth.jsonl", "".join(row + "\n" for row in truths).encode())
+    for page in out.glob("page-*.jpg"):  # of a larger dataset that was here before
+        if (digits := page.stem.removeprefix("page-")).isdecimal() and int(digits) >= count:
+            page.unlink()
     click.echo(f"{count} pages in {out}")
 
 

@@ -99,6 +99,13 @@ def test_read_gives_one_json_object_a_line(edge_hwr, drawn_bundle: Bundle, page:
     assert first["ms"].keys() == {"layout", "preprocess", "invoke", "decode", "total"}
 
 
+def test_a_name_that_is_no_utf8_is_told_by_its_bytes(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
+    odd = os.fsencode(page.parent) + b"/p\xff.png"
+    os.rename(page, odd)
+    called = edge_hwr("read", os.fsdecode(odd), "--json", "--model", drawn_bundle.path)
+    assert json.loads(called.out)["image"] == f"{page.parent}/p\\xff.png"
+
+
 def test_read_goes_on_after_a_bad_picture(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
     cut = page.with_name("cut.png")
     cut.write_bytes(page.read_bytes()[:500])

@@ -175,6 +175,19 @@ def test_the_command_writes_a_dataset(fonts: Path, tmp_path: Path) -> None:
         assert [line["text"].strip() for line in truth["lines"]] == text.split("\\n")
 
 
+def test_a_smaller_dataset_takes_the_place_of_a_larger_one_and_of_nothing_else(fonts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pages"
+    arguments = [str(out), "--fonts", str(fonts), "--size", "320", "240"]
+    for count in ("3", "1"):
+        CliRunner().invoke(synthesise, [*arguments, "--count", count], catch_exceptions=False)
+    assert sorted(file.name for file in out.iterdir()) == ["labels.tsv", "page-0000.jpg", "truth.jsonl"]
+    (out / "truth.jsonl").unlink()
+    before = (out / "labels.tsv").read_bytes()
+    with pytest.raises(UsageError, match="a dataset of another making; name another folder"):
+        CliRunner().invoke(synthesise, arguments, catch_exceptions=False)
+    assert (out / "labels.tsv").read_bytes() == before
+
+
 def test_the_command_writes_from_a_text(fonts: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("Dear Sir,\n\nthe price is 12.50\n", "utf-8")

@@ -92,11 +92,25 @@ class LineFile:
         if self._standard_output:
             self._fd = 1
             return
+        self._check_heading()
         try:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
             self._end_last_line()
         except OSError as error:
             raise self._error("opened", error) from error
+
+    def _check_heading(self) -> None:
+        """A file with something else in it is somebody's: nothing is appended to it."""
+        if not (self._heading and self._path.is_file()):
+            return
+        try:
+            with self._path.open("rb") as file:
+                begin = file.read(len(self._heading))
+        except OSError as error:
+            raise self._error("read", error) from error
+        # Less of it is what a power cut left.
+        if not self._heading.startswith(begin):
+            raise SinkError(f"{self._path} is there already, and holds something else; choose another file")
 
     def _end_last_line(self) -> None:
         """After a power cut the file may end within a line: that line is lost, but not the next one with it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_hwr.errors import SourceError
+from edge_hwr.files import shown
 from edge_hwr.picture import read_picture
 
 from .source import Frame
@@ -54,10 +54,5 @@ class Pictures:
         """The next picture. Raises PictureError for one that cannot be read."""
         for sequence, file in self._files:
             start = time.monotonic()
-            return Frame(read_picture(file), start, sequence, _shown(file))
+            return Frame(read_picture(file), start, sequence, shown(file.name))
         return None
-
-
-def _shown(file: Path) -> str:
-    """A file's name as every sink can write it: bytes that are no UTF-8 as \\xff."""
-    return os.fsencode(file.name).decode("utf-8", "backslashreplace")

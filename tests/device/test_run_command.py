@@ -64,6 +64,13 @@ def test_a_name_that_is_no_utf8_reaches_every_sink(tmp_path: Path) -> None:
     assert "p\\xff.png" in (tmp_path / "o.csv").read_text()
 
 
+def test_an_option_that_does_nothing_is_told(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "page.png"), page("2750"))
+    done = run("--source", tmp_path / "page.png", "--snapshots", tmp_path / "s.db")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[0] == "WARNING: snapshots does nothing without serve"
+
+
 @pytest.mark.parametrize(
     ("sinks", "message"),
     [

@@ -116,6 +116,21 @@ def test_a_file_that_is_fine_is_told_without_its_secrets(tmp_path: Path) -> None
         assert secret not in done.output
 
 
+def test_what_does_nothing_is_told(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    path = tmp_path / "c.toml"
+    path.write_text('token_file = "token"\nrotate_mb = 3\noutbox = "box"\n')
+    warned = [line for line in check(path).output.splitlines() if line.startswith("warning")]
+    assert warned == [
+        "warning: token_file does nothing without serve",
+        "warning: outbox does nothing without webhook or mqtt",
+        "warning: rotate_mb does nothing without jsonl or csv",
+    ]
+    path.write_text('serve = "8080"\ntoken_file = "token"\ncsv = "t.csv"\nrotate_mb = 3\nfsync = true\n')
+    assert "warning" not in check(path).output
+
+
 @pytest.mark.parametrize("missing", ["nowhere.toml", "."])
 def test_a_file_that_cannot_be_read(tmp_path: Path, missing: str) -> None:
     assert "cannot be read" in str(check(tmp_path / missing).exception)

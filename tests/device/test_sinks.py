@@ -13,7 +13,7 @@ import pytest
 from results import result
 
 from edge_hwr.device.result import Result
-from edge_hwr.device.sinks import JsonLines, Terminal
+from edge_hwr.device.sinks import Csv, JsonLines, Terminal
 from edge_hwr.errors import SinkError
 
 
@@ -55,6 +55,15 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
         pass
     with pytest.raises(SinkError, match="Is a directory"), JsonLines(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("content", [b"dear diary\n", b"utc,source\r\n", b"utc,\xff"])
+def test_a_table_is_not_appended_to_something_else(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "diary.txt"
+    path.write_bytes(content)
+    with pytest.raises(SinkError, match="holds something else; choose another file"), Csv(path):
+        pass
+    assert path.read_bytes() == content
 
 
 def test_a_full_disk() -> None:
