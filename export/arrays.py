@@ -27,3 +27,21 @@ def read_arrays(path: Path, names: Sequence[str] | None = None) -> Arrays:
         raise ValueError(error.strerror or str(error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError) as error:
         raise ValueError(f"damaged, or no npz file: {error}") from error
+
+
+def check_array(
+    array: npt.NDArray[Any],
+    name: str,
+    kind: type[np.generic],
+    shape: tuple[int | None, ...],
+    least: int | None = None,
+    most: int | None = None,
+) -> None:
+    """`ValueError` unless an array is of this kind and shape (None: of any length), its values within bounds."""
+    fits = len(array.shape) == len(shape) and all(
+        wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
+    )
+    if not (fits and np.issubdtype(array.dtype, kind)):
+        raise ValueError(f"{name} are {array.dtype} of {array.shape}")
+    if array.size and ((least is not None and array.min() < least) or (most is not None and array.max() > most)):
+        raise ValueError(f"{name} are not all within {least} to {most}")

@@ -16,7 +16,7 @@ from typing import TypeVar
 import click
 from rich.console import Console
 
-from edge_hwr.errors import RuntimeMissingError, UsageError
+from edge_hwr.errors import RuntimeMissingError, TrainingError, UsageError
 from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.option_types import FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
@@ -102,8 +102,11 @@ def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: in
             check_validation(pool)
             return pool
 
-        _check_lender("training", wanted, run)
-        outcome = _training("training").train(run, _pool(run, Pool.load, draw, console), console)
+        def load(path: Path) -> Pool:
+            return Pool.load(path, len(wanted.charset))
+
+        _check_lenders("training", run)
+        outcome = _training("training").train(run, _pool(run, load, draw, console), console)
     _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
 
 
@@ -115,8 +118,11 @@ def _train_lines(wanted: LineRecipe, data: tuple[Path, ...], out: Path, workers:
         def draw() -> LinePool:
             return draw_line_pool(sources, run.preprocessing, seed=wanted.seed, workers=workers)
 
-        _check_lender("line_training", wanted, run)
-        outcome = _training("line_training").train_lines(run, _pool(run, LinePool.load, draw, console), console)
+        def load(path: Path) -> LinePool:
+            return LinePool.load(path, wanted.charset)
+
+        _check_lenders("line_training", run)
+        outcome = _training("line_training").train_lines(run, _pool(run, load, draw, console), console)
     _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
 
 
@@ -126,10 +132,13 @@ def _training(name: str) -> ModuleType:
         return import_module(f".{name}", __package__)
 
 
-def _check_lender(name: str, wanted: Recipe | LineRecipe, run: RunFolder | LineRun) -> None:
+def _check_lenders(name: str, run: RunFolder | LineRun) -> None:
     """Of a training that begins: one that is continued has its weights."""
-    if wanted.training.start_from and not run.pool.is_file():
-        _training(name).check_lender(wanted, run.preprocessing)
+    lenders = (
+        run.recipe.distillation.teachers if isinstance(run, RunFolder) else bool(run.recipe.training.teacher)
+    ) or run.recipe.training.start_from
+    if lenders and not run.pool.is_file():
+        _training(name).check_lenders(run)
 
 
 def _pool(run: RunFiles, load: Callable[[Path], AnyPool], draw: Callable[[], AnyPool], console: Console) -> AnyPool:
@@ -149,6 +158,8 @@ def _print_groups(groups: dict[str, dict[str, int]], console: Console) -> None:
 
 
 def _print_end(epochs: int, best_epoch: int, path: Path, name: str, console: Console) -> None:
+    if not best_epoch:
+        raise TrainingError(f"{path}: at its end, and no model of it is there: train for longer, in another folder")
     console.print(f"done after {epochs} epochs; the best is of epoch {best_epoch}")
     console.print(f"next: edge-hwr export {shlex.quote(str(path))} -o {shlex.quote(f'{name}.tflite')}", soft_wrap=True)
 

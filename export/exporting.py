@@ -83,7 +83,7 @@ def export_run(run: RunFolder, out: Path, options: ExportOptions, console: Conso
     tests = open_tests(options.tests)
     for dataset in tests.values():
         check_texts(dataset, run.recipe.charset, out.stem)
-    pool = Pool.load(run.pool)
+    pool = Pool.load(run.drawn_pool(), len(run.recipe.charset))
     validation = pool.select(pool.validation)
     if len(validation) == 0 or not validation.accuracies(validation.labels.astype(np.intp)):
         raise TrainingError(f"{run.pool}: no labelled glyphs for validation: an export of it cannot be verified")

@@ -5,6 +5,7 @@ A lender is a run folder, or a bundle by its file or by the name of one that shi
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Ite
     nothing at first (as in P. Goyal et al., "Accurate, large minibatch SGD", 2017). `TrainingError` when not even the
     beginning fits.
     """
-    charset = lender_recipe(lender).charset
+    charset = _line_recipe(lender).charset
     lent, own = load_lender(lender, samples).get_weights(), model.get_weights()
     if (begin := _common(lent, own)) == 0:
         raise TrainingError(f"{lender}: its network begins differently: start_from wants the same first stage")
@@ -82,6 +83,29 @@ def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Ite
         for gain in added[CONTEXT_GAIN::CONTEXT_ARRAYS]:
             gain[:] = 0
     model.set_weights(lent[:begin] + added + lent[len(lent) - end :])
+
+
+def load_line_teacher(recipe: LineRecipe, samples: Iterable[npt.NDArray[np.uint8]]) -> Any:
+    """The network of the recipe's `teacher`, without dropout; `TrainingError` where that is no model of its charset."""
+    with silenced():
+        from .line_network import build_line_network
+
+    path = Path(recipe.training.teacher)
+    own = _line_recipe(path)
+    if own.charset != recipe.charset:
+        raise TrainingError(f"{path}: its charset is another one: a teacher wants the recipe's")
+    lent = load_lender(path, samples)
+    network = dataclasses.replace(own.network, dropout=0.0)
+    teacher = build_line_network(network, height=lent.input_shape[1], classes=len(own.charset) + 1)
+    teacher.set_weights(lent.get_weights())
+    return teacher
+
+
+def _line_recipe(lender: Path) -> LineRecipe:
+    recipe = lender_recipe(lender)
+    if not isinstance(recipe, LineRecipe):
+        raise TrainingError(f"{lender}: a {recipe.task} model, not a line model: lines learn from lines")
+    return recipe
 
 
 def _is_bundle(lender: Path) -> bool:

@@ -35,7 +35,7 @@ Line = npt.NDArray[np.uint8]
 
 _GOLDEN = 2
 _GOLDEN_TRIES = 100
-_GOLDEN_WIDTH = 384
+_GOLDEN_WIDTH = 256
 """Columns of a golden line: the scores of whole lines would be a tenth of the file."""
 
 
@@ -77,7 +77,7 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
         )
     check_average(run, options.average_with)
     tests = open_tests(options.tests)
-    pool = LinePool.load(run.pool)
+    pool = LinePool.load(run.drawn_pool(), run.recipe.charset)
     calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
     with console.status("converting and measuring") as status:
         model = load_averaged(run, options.average_with, sample_lines(pool, run.recipe.seed))

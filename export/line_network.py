@@ -20,6 +20,9 @@ from .line_recipe import LineNetworkRecipe
 
 Tensor = Any
 
+_SEQUENCE = "sequence"
+"""The convolution that makes one row of all that are left."""
+
 CONTEXT_ARRAYS, CONTEXT_GAIN = 10, 6
 """A layer of context has so many arrays of weights: two convolutions with four of a batch norm after each. This one of
 them, the second norm's gamma, is what all that it adds is multiplied by."""
@@ -35,7 +38,7 @@ def build_line_network(recipe: LineNetworkRecipe, *, height: int, classes: int) 
             rows = -(-rows // strides[0])
             y = _norm(layers.Conv2D(channels, 3, strides=strides, padding="same", use_bias=False)(x))
             x = layers.Add()([x, y]) if position and x.shape[-1] == channels else y
-    x = _norm(layers.Conv2D(recipe.features, (rows, 1), use_bias=False)(x))
+    x = _norm(layers.Conv2D(recipe.features, (rows, 1), use_bias=False, name=_SEQUENCE)(x))
     for dilation in recipe.context:
         y = layers.DepthwiseConv2D((1, recipe.kernel), padding="same", dilation_rate=(1, dilation), use_bias=False)(x)
         y = _norm(y)
@@ -50,6 +53,27 @@ def build_line_network(recipe: LineNetworkRecipe, *, height: int, classes: int) 
         x = layers.Dropout(recipe.dropout)(x)
     logits = layers.Conv2D(classes, 1, name="logits")(x)
     return keras.Model(inputs, layers.Activation("linear", dtype="float32", name="scores")(logits), name="line")
+
+
+def keep_stages(model: keras.Model) -> None:
+    """Hold all that is before the sequence as it is: neither weights nor batch norms change in training."""
+    for layer in model.layers:
+        if layer.name == _SEQUENCE:
+            return
+        layer.trainable = False
+
+
+def with_teacher(model: keras.Model, teacher: keras.Model, *, same_stages: bool) -> keras.Model:
+    """A network that gives the scores of `model` and, beside them, those of a teacher, which learns nothing.
+
+    With `same_stages` those of the model are the teacher's as well, and look once for both.
+    """
+    teacher.trainable = False
+    if not same_stages:
+        return keras.Model(model.input, [model.output, teacher(model.input)])
+    begin = teacher.get_layer(_SEQUENCE).input
+    seen = model.get_layer(_SEQUENCE).input
+    return keras.Model(model.input, [model.output, keras.Model(begin, teacher.output)(seen)])
 
 
 def predict_lines(model: keras.Model, lines: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

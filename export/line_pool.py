@@ -19,7 +19,7 @@ import numpy.typing as npt
 from edge_hwr.errors import DatasetError, TrainingError
 from edge_hwr.line_preprocess import LinePreprocessing, preprocess_line
 
-from .arrays import read_arrays
+from .arrays import check_array, read_arrays
 from .drawing_processes import draw_in_processes
 from .line_recipe import LineDataRecipe
 from .line_sources import LineSource
@@ -107,21 +107,23 @@ class LinePool:
             raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
 
     @classmethod
-    def load(cls, path: Path) -> LinePool:
+    def load(cls, path: Path, charset: str) -> LinePool:
+        """What `save` wrote, texts of this charset; `TrainingError` where it is not that."""
         names = ("pixels", "height", "widths", "texts", "group", "validation", "groups")
         try:
             arrays = read_arrays(path, names)
+            pixels, height, widths, joined, group, validation, groups = (arrays[name] for name in names)
+            texts = str(joined).split("\n")
+            check_array(height, "height", np.int64, (), 1, 1024)
+            check_array(widths, "widths", np.int32, (len(texts),), 1, 2**24)
+            check_array(pixels, "pixels", np.uint8, (int(height) * int(widths.sum(dtype=np.int64)),))
+            check_array(group, "group", np.uint8, (len(texts),), 0, len(groups) - 1)
+            check_array(validation, "validation", np.bool_, (len(texts),))
+            if unknown := set().union(*texts) - set(charset):
+                raise ValueError(f"{min(unknown)!r} is none of the charset")
         except ValueError as error:
             raise TrainingError(f"{path}: cannot be read ({error}); delete it and train again to redraw it") from error
-        return cls.of(
-            arrays["pixels"],
-            int(arrays["height"]),
-            arrays["widths"],
-            str(arrays["texts"]).split("\n"),
-            arrays["group"],
-            arrays["validation"],
-            arrays["groups"].tolist(),
-        )
+        return cls.of(pixels, int(height), widths, texts, group, validation, groups.tolist())
 
     @classmethod
     def of(

@@ -72,7 +72,12 @@ class LineTrainingRecipe:
 
     A batch has about `columns` columns of pixels, whatever the widths of its lines; an epoch is a pass over all lines,
     or as many of them as make 400 batches, by chance. `start_from` is a run folder whose best model lends
-    its weights to begin with: all of them to the same network, the first layers to one that differs later.
+    its weights to begin with: all of them to the same network, the first layers to one that differs later. With
+    `keep_stages` the stages stay as they were lent, and what follows them is learned alone, in half the time.
+
+    A `teacher`, a run folder or bundle of the same charset, says for every step what it takes it for; to say the same
+    is `teacher_share` of what is learned (after G. Hinton et al., "Distilling the knowledge in a neural network",
+    2015), the text of the line the rest.
     """
 
     epochs: int = 100
@@ -83,6 +88,9 @@ class LineTrainingRecipe:
     weight_decay: float = 1e-2
     average: float = 0.999
     start_from: str = ""
+    keep_stages: bool = False
+    teacher: str = ""
+    teacher_share: float = 0.5
 
     def __post_init__(self) -> None:
         require(self.epochs > 0, "epochs", "1 or more")
@@ -92,6 +100,7 @@ class LineTrainingRecipe:
         require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
         require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
         require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
+        require(0 < self.teacher_share < 1, "teacher_share", "more than 0 and less than 1")
 
 
 @dataclass(frozen=True, slots=True)

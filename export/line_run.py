@@ -10,7 +10,7 @@ from edge_hwr.errors import TrainingError
 from edge_hwr.line_preprocess import LinePreprocessing, line_preprocessing_digest
 
 from .line_recipe import LineRecipe
-from .run_folder import RunFiles, read_record, start_record
+from .run_folder import RunFiles, check_digest, read_record, start_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,4 +38,5 @@ def open_line_run(path: Path) -> LineRun:
     if not isinstance(recipe, LineRecipe):
         raise TrainingError(f"{path}: a run of a {recipe.task} model, not of a line model")
     preprocessing = LinePreprocessing.from_json(record["preprocessing"])
+    check_digest(path, record, line_preprocessing_digest(preprocessing))
     return LineRun(path=path, record=record, recipe=recipe, preprocessing=preprocessing)

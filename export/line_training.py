@@ -23,14 +23,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from edge_hwr.errors import TrainingError
-from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.metrics import character_error_rate
 
 from .arithmetic import HALVED, WHOLE, arithmetic
 from .arrays import read_arrays
-from .lending import lend_line_weights
+from .lending import lend_line_weights, load_line_teacher
 from .line_batches import LineBatch, pack, plan_batches, prepare_lines, sample_lines
-from .line_network import build_line_network, greedy_texts, predict_lines
+from .line_network import build_line_network, greedy_texts, keep_stages, predict_lines, with_teacher
 from .line_pool import LinePool
 from .line_recipe import LineRecipe, LineTrainingRecipe
 from .line_run import LineRun
@@ -66,9 +65,10 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
     state = _State.fresh(recipe, pool.height)
     if not state.resume(run):
         state.borrow(recipe, sample_lines(pool, recipe.seed))
+    step = _step_function(state, recipe, pool)
     while (done := state.progress(recipe.training)) < 1.0:
         started = time.monotonic()
-        losses, lines = _epoch(state, pool, training, recipe, console)
+        losses, lines = _epoch(state, step, pool, training, recipe, console)
         if not losses:
             break  # the time was up before the first batch was prepared
         seconds = time.monotonic() - started
@@ -90,9 +90,11 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
     return LineOutcome(state.epoch, state.best_epoch, state.best_figures)
 
 
-def check_lender(recipe: LineRecipe, preprocessing: LinePreprocessing) -> None:
-    """`TrainingError` unless the recipe's `start_from` has weights for its network."""
-    _State.fresh(recipe, preprocessing.height).borrow(recipe, ())
+def check_lenders(run: LineRun) -> None:
+    """`TrainingError` unless the recipe's `start_from` has weights for its network, and its `teacher` its charset."""
+    _State.fresh(run.recipe, run.preprocessing.height).borrow(run.recipe, ())
+    if run.recipe.training.teacher:
+        load_line_teacher(run.recipe, ())
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +104,6 @@ class _State:
     model: Any
     optimizer: Any
     average: Weights
-    step_function: Callable[..., Any]
     epoch: int = 0
     step: int = 0
     elapsed: float = 0.0
@@ -114,13 +115,15 @@ class _State:
     def fresh(cls, recipe: LineRecipe, height: int) -> _State:
         with arithmetic(HALVED):
             model = build_line_network(recipe.network, height=height, classes=len(recipe.charset) + 1)
+        if recipe.training.keep_stages:
+            keep_stages(model)
         model = quickened(model)
         optimizer = keras.optimizers.AdamW(
             recipe.training.learning_rate, weight_decay=recipe.training.weight_decay, global_clipnorm=2.0
         )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         optimizer.build(model.trainable_variables)
-        return cls(model, optimizer, model.get_weights(), _step_function(model, optimizer))
+        return cls(model, optimizer, model.get_weights())
 
     def borrow(self, recipe: LineRecipe, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
         """Begin with the weights of the recipe's `start_from`, if it names one."""
@@ -153,6 +156,7 @@ class _State:
             self.epoch, self.step, self.elapsed = saved["epoch"], saved["step"], saved["elapsed"]
         except (KeyError, ValueError) as error:
             raise TrainingError(f"{folder}: damaged checkpoint ({error}); delete it to start over") from error
+        run.forget_after(self.epoch)
         log.info("going on after epoch %d", self.epoch)
         return True
 
@@ -176,8 +180,14 @@ class _State:
         return {name: getattr(self, name) for name in ("epoch", "step", "elapsed")}
 
 
-def _step_function(model: Any, optimizer: Any) -> Callable[..., Any]:
+def _step_function(state: _State, recipe: LineRecipe, pool: LinePool) -> Callable[..., Any]:
     """One step of training as a graph for lines of any number and width; gives the loss per character."""
+    model, optimizer, pace = state.model, state.optimizer, recipe.training
+    both = model
+    if pace.teacher:
+        with arithmetic(HALVED):
+            teacher = quickened(load_line_teacher(recipe, sample_lines(pool, recipe.seed)))
+        both = with_teacher(model, teacher, same_stages=pace.keep_stages and pace.teacher == pace.start_from)
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
@@ -189,16 +199,21 @@ def _step_function(model: Any, optimizer: Any) -> Callable[..., Any]:
     )
     def step(lines: Any, steps: Any, labels: Any, lengths: Any) -> Any:
         with tf.GradientTape() as tape:
-            scores = model(tf.cast(lines, tf.float32) / 255.0, training=True)[:, 0]
+            outputs = both(tf.cast(lines, tf.float32) / 255.0, training=True)
+            scores = tf.cast((outputs[0] if pace.teacher else outputs)[:, 0], tf.float32)
             # The classic kernel over sparse labels: Keras' own loss takes ten times as long on a processor.
             losses = tf.compat.v1.nn.ctc_loss(
                 tf.RaggedTensor.from_row_lengths(labels, lengths).to_sparse(),
-                tf.cast(scores, tf.float32),
+                scores,
                 steps,
                 time_major=False,
                 ignore_longer_outputs_than_inputs=True,
             )
-            loss = tf.reduce_sum(losses) / tf.cast(tf.reduce_sum(lengths), tf.float32)
+            loss = tf.reduce_sum(losses)
+            if pace.teacher:
+                apart = _divergence(tf.cast(outputs[1][:, 0], tf.float32), scores, steps)
+                loss = (1 - pace.teacher_share) * loss + pace.teacher_share * apart
+            loss = loss / tf.cast(tf.reduce_sum(lengths), tf.float32)
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
@@ -206,8 +221,20 @@ def _step_function(model: Any, optimizer: Any) -> Callable[..., Any]:
     return step  # type: ignore[no-any-return]
 
 
+def _divergence(taught: Any, scores: Any, steps: Any) -> Any:
+    """How far the scores (B, steps, classes) are from a teacher's (Kullback-Leibler), summed over each line's steps."""
+    said = tf.nn.softmax(taught)
+    apart = tf.reduce_sum(said * (tf.nn.log_softmax(taught) - tf.nn.log_softmax(scores)), axis=-1)
+    return tf.reduce_sum(apart * tf.sequence_mask(steps, tf.shape(apart)[1], apart.dtype))
+
+
 def _epoch(
-    state: _State, pool: LinePool, training: npt.NDArray[np.intp], recipe: LineRecipe, console: Console
+    state: _State,
+    step: Callable[..., Any],
+    pool: LinePool,
+    training: npt.NDArray[np.intp],
+    recipe: LineRecipe,
+    console: Console,
 ) -> tuple[list[float], int]:
     """Some hundred steps, or what is left of the time; gives the loss of every step and the number of lines."""
     pace, started, losses, lines = recipe.training, time.monotonic(), [], 0
@@ -222,7 +249,7 @@ def _epoch(
             if done >= 1:
                 break
             state.optimizer.learning_rate.assign(learning_rate_at(done, peak=pace.learning_rate, warmup=pace.warmup))
-            loss = float(state.step_function(batch.lines, batch.steps, batch.labels, batch.lengths))
+            loss = float(step(batch.lines, batch.steps, batch.labels, batch.lengths))
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"the loss is {loss} in epoch {state.epoch + 1}: lower learning_rate in the recipe and train "

@@ -19,7 +19,7 @@ from edge_hwr.errors import DatasetError, TrainingError
 from edge_hwr.layout import isolate_glyph
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 
-from .arrays import read_arrays
+from .arrays import check_array, read_arrays
 from .data import DrawnSource
 from .drawing_processes import draw_in_processes
 from .sources import JUNK, Source
@@ -93,13 +93,19 @@ class Pool:
             raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
 
     @classmethod
-    def load(cls, path: Path) -> Pool:
+    def load(cls, path: Path, classes: int) -> Pool:
+        """What `save` wrote, of a charset of so many classes; `TrainingError` where it is not that."""
+        names = ("glyphs", "labels", "group", "validation", "groups")
         try:
-            arrays = read_arrays(path, ("glyphs", "labels", "group", "validation", "groups"))
+            arrays = read_arrays(path, names)
+            glyphs, labels, group, validation, groups = (arrays[name] for name in names)
+            check_array(glyphs, "glyphs", np.uint8, (len(labels), None, None))
+            check_array(labels, "labels", np.int16, (None,), JUNK, classes - 1)
+            check_array(group, "group", np.uint8, (len(labels),), 0, len(groups) - 1)
+            check_array(validation, "validation", np.bool_, (len(labels),))
         except ValueError as error:
             raise TrainingError(f"{path}: cannot be read ({error}); delete it and train again to redraw it") from error
-        groups = tuple(arrays.pop("groups").tolist())
-        return cls(**arrays, groups=groups)
+        return cls(glyphs, labels, group, validation, tuple(groups.tolist()))
 
 
 def draw_pool(sources: Sequence[DrawnSource], preprocessing: GlyphPreprocessing, *, seed: int, workers: int) -> Pool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, get_args
@@ -117,8 +119,11 @@ def load_keras(path: Path) -> Any:
 
     try:
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise TrainingError(f"{path}: not a model that Keras can load ({str(error).splitlines()[0]})") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise TrainingError(
+            f"{path}: damaged, Keras cannot load it ({reason}): put it back, or train again in another folder"
+        ) from error
 
 
 @contextlib.contextmanager

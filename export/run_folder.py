@@ -20,10 +20,12 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import math
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,19 +59,39 @@ class RunFiles:
         return self.path / "best.keras"
 
     def trained_model(self) -> Path:
-        """The file of the best model; `TrainingError` where there is none yet."""
+        """The file of the best model; `TrainingError` where there is none yet, or as in `best`."""
+        self.best()
         if not self.best_model.is_file():
             raise TrainingError(f"{self.path}: no best.keras in it yet: train it for an epoch at least")
         return self.best_model
 
+    def drawn_pool(self) -> Path:
+        """The file of what was drawn; `TrainingError` where there is none."""
+        if not self.pool.is_file():
+            raise TrainingError(f"{self.pool}: missing: draw it again by the `edge-hwr train` that made the run")
+        return self.pool
+
     def best(self) -> dict[str, Any] | None:
-        """Epoch and validation figures ("accuracy" or "cer", by group) of the best model so far."""
+        """Epoch and validation figures ("accuracy" or "cer", by group) of the best model so far.
+
+        `TrainingError` where the model or its figures are missing or damaged: another one might take the place of a
+        better one.
+        """
         path = self.path / "best.json"
         if not path.is_file():
+            # The first epoch may have been interrupted just before: then there is no checkpoint either.
+            if self.best_model.is_file() and self._checkpoints():
+                raise TrainingError(f"{path}: missing: put it back, or delete {self.best_model} to do without the best")
             return None
+        without = f"put it back, or delete {path} to do without the best so far"
+        if not self.best_model.is_file():
+            raise TrainingError(f"{self.best_model}: missing: {without}")
+        if not zipfile.is_zipfile(self.best_model):
+            raise TrainingError(f"{self.best_model}: damaged: {without}")
         best = _read_json(path)
         figures = best.get("accuracy", best.get("cer"))
-        if not (isinstance(best.get("epoch"), int) and isinstance(figures, dict)):
+        told = isinstance(figures, dict) and all(_is_number(figure) for figure in figures.values())
+        if not (told and _is_count(best.get("epoch"))):
             raise TrainingError(f"{path}: not what a training writes: delete it to train on without the best so far")
         return best
 
@@ -117,14 +139,26 @@ class RunFiles:
             return None
         folder = max(checkpoints)[1]
         try:
-            return folder, _read_json(folder / "state.json")
+            state = _read_json(folder / "state.json")
         except TrainingError as error:
             raise TrainingError(f"damaged checkpoint: {error}; delete {folder} to start over") from error
+        elapsed = state.get("elapsed")
+        if not (_is_count(state.get("epoch")) and _is_count(state.get("step")) and _is_number(elapsed)):
+            raise TrainingError(f"damaged checkpoint: {folder / 'state.json'}; delete {folder} to start over")
+        return folder, state
 
     def log(self, entry: dict[str, Any]) -> None:
         """Append one line to log.jsonl."""
         with _reporting(self.path), (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+
+    def forget_after(self, epoch: int) -> None:
+        """Take out of log.jsonl what was logged after an epoch: of one that was interrupted before its checkpoint."""
+        path = self.path / "log.jsonl"
+        if not path.is_file():
+            return
+        kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _epoch_of(line) <= epoch]
+        self.save_file(path.name, "".join(f"{line}\n" for line in kept).encode())
 
     def _checkpoints(self) -> list[tuple[int, Path]]:
         found = [(folder.name.removeprefix("checkpoint-"), folder) for folder in self.path.glob("checkpoint-*")]
@@ -156,6 +190,7 @@ def open_run(path: Path) -> RunFolder:
     if not isinstance(recipe, Recipe):
         raise TrainingError(f"{path}: a run of a {recipe.task} model, not of a glyph model")
     preprocessing = GlyphPreprocessing.from_json(record["preprocessing"])
+    check_digest(path, record, preprocessing_digest(preprocessing))
     return RunFolder(path=path, record=record, recipe=recipe, preprocessing=preprocessing)
 
 
@@ -207,10 +242,16 @@ def read_record(path: Path) -> tuple[dict[str, Any], Recipe | LineRecipe]:
     if not (path / "run.json").is_file():
         raise TrainingError(f"{path}: no run folder (made by `edge-hwr train`): there is no run.json in it")
     record = _read_json(path / "run.json")
-    missing = [key for key in ("recipe", "preprocessing", "versions") if key not in record]
+    missing = [key for key in ("recipe", "preprocessing", "versions") if not isinstance(record.get(key), dict)]
     if missing:
-        raise TrainingError(f"{path / 'run.json'}: {missing[0]!r} is missing; start over in another folder")
+        raise TrainingError(f"{path / 'run.json'}: no table {missing[0]!r} in it; start over in another folder")
     return record, recipe_from_json(record["recipe"], where=str(path / "run.json"))
+
+
+def check_digest(path: Path, record: Mapping[str, Any], digest: str) -> None:
+    """`TrainingError` unless a run's preprocessing, of this digest today, is what it was made with."""
+    if record.get("preprocessing_digest") != digest:
+        raise TrainingError(f"{path}: trained with another preprocessing than this version's: train it again")
 
 
 def _describe(path: Path) -> dict[str, Any]:
@@ -239,6 +280,23 @@ def _reporting(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TrainingError(f"cannot write to {path}: {error.strerror or error}") from error
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf  # type: ignore[operator]
+
+
+def _epoch_of(line: str) -> float:
+    """Of a line of log.jsonl; one that is no such line was cut short, and comes last."""
+    try:
+        epoch = json.loads(line)["epoch"]
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+    return float(epoch) if _is_count(epoch) else math.inf
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

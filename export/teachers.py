@@ -19,7 +19,7 @@ from rich.console import Console
 
 from edge_hwr.errors import EdgeHwrError, TrainingError
 
-from .arrays import read_arrays
+from .arrays import check_array, read_arrays
 from .lending import lender_digest, lender_recipe, load_lender
 from .networks import predict
 from .pool import Pool
@@ -47,15 +47,15 @@ def ask_teachers(run: RunFolder, pool: Pool, console: Console) -> npt.NDArray[np
     """The logits of the recipe's teachers, as one ensemble, for the whole pool; None when there are no teachers.
 
     Weights are fitted on the validation glyphs. The accuracy of each teacher and of the ensemble goes to the console
-    and to `teachers.json`. `TrainingError` for a teacher of other characters or another preprocessing.
+    and to `teachers.json`. `TrainingError` as in `find_teachers`.
     """
     names = run.recipe.distillation.teachers
     if not names:
         return None
     kept = run.path / "teachers.npz"
     if kept.is_file():
-        return _load(kept, len(pool))
-    lenders = [_find_teacher(run, name) for name in names]
+        return _load(kept, len(pool), len(run.recipe.charset))
+    lenders = find_teachers(run)
     with console.status(f"asking {len(lenders)} teachers"):
         said = [predict(load_lender(lender), pool.glyphs) for lender in lenders]
     validation = pool.select(pool.validation)
@@ -83,6 +83,11 @@ def ask_teachers(run: RunFolder, pool: Pool, console: Console) -> npt.NDArray[np
     answers = together.astype(np.float16)
     run.save_arrays("teachers.npz", logits=answers)
     return answers
+
+
+def find_teachers(run: RunFolder) -> list[Path]:
+    """Where the recipe's teachers are; `TrainingError` for one of other characters or another preprocessing."""
+    return [_find_teacher(run, name) for name in run.recipe.distillation.teachers]
 
 
 def fit_ensemble(members: Sequence[Logits], labels: npt.NDArray[np.int16]) -> Ensemble:
@@ -134,11 +139,10 @@ def _find_teacher(run: RunFolder, name: str) -> Path:
     return lender
 
 
-def _load(path: Path, count: int) -> npt.NDArray[np.float16]:
+def _load(path: Path, count: int, classes: int) -> npt.NDArray[np.float16]:
     try:
         logits = read_arrays(path, ("logits",))["logits"]
+        check_array(logits, "logits", np.floating, (count, classes))
     except ValueError as error:
         raise TrainingError(f"{path}: cannot be read ({error}); delete it to ask the teachers again") from error
-    if len(logits) != count:
-        raise TrainingError(f"{path}: answers for {len(logits)} glyphs, not {count}; delete it to ask again")
     return np.asarray(logits, np.float16)

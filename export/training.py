@@ -23,7 +23,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge_hwr.errors import TrainingError
-from edge_hwr.preprocess import GlyphPreprocessing
 
 from .arithmetic import HALVED, WHOLE, arithmetic
 from .arrays import read_arrays
@@ -37,7 +36,7 @@ from .quick_training import quickened
 from .recipe import Recipe, TrainingRecipe
 from .run_folder import RunFolder
 from .sources import JUNK
-from .teachers import ask_teachers
+from .teachers import ask_teachers, find_teachers
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +102,10 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
     return Outcome(state.epoch, state.best_epoch, state.best_figures)
 
 
-def check_lender(recipe: Recipe, preprocessing: GlyphPreprocessing) -> None:
-    """`TrainingError` unless the recipe's `start_from` has weights for its network."""
-    _State.fresh(recipe, preprocessing.height, preprocessing.width).borrow(recipe, ())
+def check_lenders(run: RunFolder) -> None:
+    """`TrainingError` unless the recipe's `start_from` has weights for its network, and its teachers its charset."""
+    _State.fresh(run.recipe, run.preprocessing.height, run.preprocessing.width).borrow(run.recipe, ())
+    find_teachers(run)
 
 
 @dataclass(slots=True, eq=False)
@@ -164,6 +164,7 @@ class _State:
             self.epoch, self.step, self.elapsed = saved["epoch"], saved["step"], saved["elapsed"]
         except (KeyError, ValueError) as error:
             raise TrainingError(f"{folder}: damaged checkpoint ({error}); delete it to start over") from error
+        run.forget_after(self.epoch)
         log.info("going on after epoch %d", self.epoch)
         return True
 

@@ -63,7 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pool(trained: Path) -> LinePool:
-    return LinePool.load(trained / "pool.npz")
+    return LinePool.load(trained / "pool.npz", " abc1")
 
 
 def test_an_interrupted_training_goes_on_where_it_was(trained: Path):
@@ -137,6 +137,47 @@ def test_layers_of_context_that_are_added_to_a_trained_network_do_nothing_at_fir
     assert np.allclose(predict_lines(before, lines), predict_lines(added, lines), atol=1e-4)
 
 
+def test_a_smaller_network_learns_from_a_teacher_whose_stages_it_keeps(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    pupil = tmp_path / "pupil.toml"
+    learned = f'[training]\nkeep_stages = true\nteacher = "{trained}"\nteacher_share = 0.8'
+    pupil.write_text(recipe.replace("context = [1, 2]", "context = [1]").replace("[training]", learned, 1), "utf-8")
+    given = ["--data", str(trained.parent / "drawn"), "--workers", "1", "--start-from", str(trained), "--epochs", "4"]
+    train.main([str(pupil), *given, "--out", str(tmp_path / "run")], standalone_mode=False)
+    entries = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    assert entries[-1]["loss"] < 0.8 * entries[0]["loss"]
+    lent, learned_weights = load_lender(trained).get_weights(), load_lender(tmp_path / "run").get_weights()
+    sequence = next(number for number, array in enumerate(lent) if array.ndim == 4 and array.shape[0] > 3)
+    assert all(np.array_equal(lent[at], learned_weights[at]) for at in range(sequence))
+    assert not np.array_equal(lent[sequence], learned_weights[sequence])
+
+
+def test_teachers_that_cannot_teach_are_refused_before_anything_is_drawn(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    given = ["--data", str(trained.parent / "drawn"), "--out", str(tmp_path / "run"), "--workers", "1"]
+    for number, (teacher, message) in enumerate(
+        [("digits", "a glyph model, not a line model"), ("lines", "its charset is another one"), ("gone", "gone")]
+    ):
+        pupil = tmp_path / f"pupil{number}.toml"
+        pupil.write_text(recipe.replace("[training]", f'[training]\nteacher = "{teacher}"', 1), "utf-8")
+        with pytest.raises(TrainingError, match=message):
+            train.main([str(pupil), *given], standalone_mode=False)
+        assert not (tmp_path / "run" / "pool.npz").exists()
+
+
+@pytest.mark.parametrize("lender", ["digits", "a run of a glyph model"])
+def test_a_glyph_model_lends_nothing_to_lines(trained: Path, tmp_path: Path, lender: str):
+    if lender != "digits":
+        folder = tmp_path / "glyphs"
+        folder.mkdir()
+        values = {"recipe": load_recipe("digits").to_json(), "preprocessing": {}, "versions": {}}
+        (folder / "run.json").write_text(json.dumps(values), "utf-8")
+        lender = str(folder)
+    given = [str(trained.parent / "tiny-lines.toml"), "--data", str(trained.parent / "drawn"), "--start-from", lender]
+    with pytest.raises(TrainingError, match="a glyph model, not a line model"):
+        train.main([*given, "--out", str(tmp_path / "run")], standalone_mode=False)
+
+
 def test_a_bundle_lends_weights_and_is_averaged_with(trained: Path, tmp_path: Path, pool: LinePool):
     bundle = tmp_path / "tiny.tflite"
     export.main([str(trained), "-o", str(bundle), "--method", "ptq", "--max-drop", "100"], standalone_mode=False)
@@ -153,6 +194,22 @@ def test_a_bundle_lends_weights_and_is_averaged_with(trained: Path, tmp_path: Pa
     both = [str(tmp_path / "run"), "-o", str(tmp_path / "both.tflite"), "--average-with", str(bundle)]
     export.main([*both, "--max-drop", "100", "--method", "ptq"], standalone_mode=False)
     assert open_bundle(tmp_path / "both.tflite").metadata.recipe["averaged_with"] == ["tiny.tflite"]
+
+
+@pytest.mark.parametrize("name", ["widths", "texts", "group", "pixels", "height"])
+def test_a_pool_of_lines_that_was_changed_is_refused(trained: Path, tmp_path: Path, name: str):
+    with np.load(trained / "pool.npz") as packed:
+        arrays = dict(packed)
+    changed = {
+        "widths": arrays["widths"] - 1,
+        "texts": np.array(str(arrays["texts"]).replace("a", "z")),
+        "group": arrays["group"] + np.uint8(1),
+        "pixels": arrays["pixels"][:-1],
+        "height": np.array([48]),
+    }
+    np.savez(tmp_path / "pool.npz", **(arrays | {name: changed[name]}))
+    with pytest.raises(TrainingError, match=r"pool\.npz: cannot be read .*; delete it and train again"):
+        LinePool.load(tmp_path / "pool.npz", " abc1")
 
 
 def test_writers_are_either_trained_on_or_validated_with(pool: LinePool):

@@ -180,6 +180,6 @@ def test_the_pool_is_drawn_through_the_pipeline_and_the_same_again(tmp_path: Pat
     assert pool.labels[first] == own.labels[row]
 
     pool.save(tmp_path / "pool.npz")
-    loaded = Pool.load(tmp_path / "pool.npz")
+    loaded = Pool.load(tmp_path / "pool.npz", len(CHARSET))
     assert loaded.groups == pool.groups
     assert (loaded.labels == pool.labels).all()

@@ -198,10 +198,11 @@ def test_the_best_on_disk_is_never_replaced_by_a_worse_one(
     run.mkdir()
     for name in ("run.json", "pool.npz"):
         (run / name).write_bytes((trained / name).read_bytes())
-    (run / "best.keras").write_bytes(b"the best that there ever was")
+    shutil.copy(trained / "best.keras", run)
+    before = (run / "best.keras").read_bytes()
     (run / "best.json").write_text('{"epoch": 3, "accuracy": {"drawn": 100.5}}')
     run_train(recipe, dataset, run)
-    assert (run / "best.keras").read_bytes() == b"the best that there ever was"
+    assert (run / "best.keras").read_bytes() == before
     assert open_run(run).checkpoint() is not None
 
 
@@ -258,18 +259,117 @@ def test_a_run_goes_on_without_the_one_that_it_started_from(
 def test_time_that_is_up_before_the_first_batch_leaves_no_untrained_network(
     tmp_path: Path, recipe: Path, dataset: Path
 ) -> None:
-    run_train(recipe, dataset, tmp_path / "run", "--minutes", "0.00001")
+    with pytest.raises(TrainingError, match="no model of it is there: train for longer"):
+        run_train(recipe, dataset, tmp_path / "run", "--minutes", "0.00001")
     assert open_run(tmp_path / "run").best() is None
     assert not (tmp_path / "run" / "log.jsonl").exists()
 
 
-@pytest.mark.parametrize("content", ["{}", '{"epoch": 4, "accuracy": 5}'])
+@pytest.mark.parametrize(
+    "content", ["{}", '{"epoch": 4, "accuracy": 5}', '{"epoch": -4, "accuracy": {}}', '{"epoch": 4, "cer": {"a": "b"}}']
+)
 def test_damaged_figures_of_the_best_are_named(
     tmp_path: Path, trained: Path, recipe: Path, dataset: Path, content: str
 ) -> None:
     run = shutil.copytree(trained, tmp_path / "run")
     (run / "best.json").write_text(content)
     with pytest.raises(TrainingError, match=r"best\.json: not what a training writes"):
+        run_train(recipe, dataset, run)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("best.keras", None), ("best.json", None), ("best.keras", b"half of a"), ("best.keras", b"PK\x03\x04 half of a")],
+)
+def test_neither_the_best_model_nor_its_figures_may_get_lost(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path, file: str, content: bytes | None
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / file).unlink()
+    if content is not None:
+        (run / file).write_bytes(content)
+    for attempt in (
+        lambda: run_train(recipe, dataset, run),
+        lambda: export.main([str(run), "-o", str(tmp_path / "a.tflite")], standalone_mode=False),
+    ):
+        with pytest.raises(TrainingError, match=rf"{file}: (missing|damaged): put it back, or delete"):
+            attempt()
+    (run / ("best.json" if file == "best.keras" else "best.keras")).unlink()
+    (run / file).unlink(missing_ok=True)
+    with pytest.raises(TrainingError, match="no model of it is there: train for longer"):
+        run_train(recipe, dataset, run)
+
+
+def test_a_best_model_that_keras_cannot_load_is_named(tmp_path: Path, trained: Path) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    content = bytearray((run / "best.keras").read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
+    (run / "best.keras").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"best\.keras: damaged"):
+        export.main([str(run), "-o", str(tmp_path / "a.tflite")], standalone_mode=False)
+
+
+def test_an_epoch_that_was_interrupted_before_its_checkpoint_is_logged_once(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    with (run / "log.jsonl").open("a") as log:
+        log.write('{"epoch": 5, "loss": 1.0}\n{"epoch": 6, "lo')
+    run_train(recipe, dataset, run)
+    assert (run / "log.jsonl").read_text() == (trained / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": np.zeros(5, np.int16)},
+        {"labels": np.full(760, 4, np.int16)},
+        {"group": np.full(760, 9, np.uint8)},
+        {"validation": np.zeros((760, 2), bool)},
+        {"glyphs": np.zeros((760, 28, 28), np.float32)},
+    ],
+)
+def test_a_pool_that_was_changed_is_refused(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path, change: dict[str, np.ndarray]
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    with np.load(run / "pool.npz") as packed:
+        arrays = dict(packed)
+    assert len(arrays["labels"]) == 760
+    np.savez(run / "pool.npz", **(arrays | change))
+    for attempt in (
+        lambda: run_train(recipe, dataset, run),
+        lambda: export.main([str(run), "-o", str(tmp_path / "a.tflite")], standalone_mode=False),
+    ):
+        with pytest.raises(TrainingError, match=r"pool\.npz: cannot be read .*; delete it and train again"):
+            attempt()
+    (run / "pool.npz").unlink()
+    with pytest.raises(TrainingError, match=r"pool\.npz: missing: draw it again"):
+        export.main([str(run), "-o", str(tmp_path / "a.tflite")], standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("recipe", None), ("recipe", []), ("preprocessing", 5), ("preprocessing", {}), ("versions", "x")]
+)
+def test_a_record_of_other_types_is_refused(tmp_path: Path, trained: Path, key: str, value: object) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    if value == {}:
+        value, record["preprocessing_digest"] = record[key] | {"margin": 3}, "0" * 64
+    record[key] = value
+    (run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(TrainingError, match=r"no table|another preprocessing"):
+        export.main([str(run), "-o", str(tmp_path / "a.tflite")], standalone_mode=False)
+
+
+@pytest.mark.parametrize("state", ["[]", '{"epoch": "4", "step": 1, "elapsed": 2}', '{"epoch": -1}'])
+def test_a_checkpoint_that_counts_otherwise_is_refused(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path, state: str
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    (checkpoint,) = run.glob("checkpoint-*")
+    (checkpoint / "state.json").write_text(state)
+    with pytest.raises(TrainingError, match=r"damaged checkpoint: .*; delete .* to start over"):
         run_train(recipe, dataset, run)
 
 
@@ -356,7 +456,7 @@ def test_a_student_learns_from_teachers(tmp_path: Path, trained: Path, recipe: P
     )
     other = tmp_path / "other"
     other.mkdir()
-    for name in ("run.json", "best.keras"):
+    for name in ("run.json", "best.keras", "best.json"):
         (other / name).write_bytes((trained / name).read_bytes())
     run_train(student, dataset, tmp_path / "run")
     report = json.loads((tmp_path / "run" / "teachers.json").read_text())
@@ -368,6 +468,9 @@ def test_a_student_learns_from_teachers(tmp_path: Path, trained: Path, recipe: P
     assert open_run(tmp_path / "run").best() is not None
 
     (tmp_path / "run" / "teachers.npz").write_bytes(b"cut short")
+    with pytest.raises(TrainingError, match="ask the teachers again"):
+        run_train(student, dataset, tmp_path / "run")
+    np.savez(tmp_path / "run" / "teachers.npz", logits=np.zeros((760, 5), np.float16))
     with pytest.raises(TrainingError, match="ask the teachers again"):
         run_train(student, dataset, tmp_path / "run")
 
