@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.columns import cut_at_gutters, reading_order
+from edge_hwr.dot_grid import find_dot_grid
 from edge_hwr.errors import PictureError
 from edge_hwr.faint_ruling import find_faint_ruling
 from edge_hwr.ink import Grey, find_ink
@@ -139,13 +140,15 @@ def _inked(lines: list[TextLine]) -> list[TextLine]:
 class _Writing:
     """The ink of an upright page without its ruling, in components (N, 5: x, y, w, h, area; label k in row k - 1).
 
-    `written` tells which components are surely writing, `height` how high these are.
+    `written` tells which components are surely writing, `height` how high these are; `dots`, bool of the labels'
+    shape, are those of the paper's grid, if it has one.
     """
 
     labels: NDArray[np.int32]
     components: NDArray[np.int32]
     written: NDArray[np.bool_]
     height: float
+    dots: NDArray[np.bool_] | None
 
 
 def _places(writing: _Writing) -> list[LinePlace]:
@@ -156,7 +159,10 @@ def _places(writing: _Writing) -> list[LinePlace]:
     pitch = line_pitch(evidence, writing.height)
     courses = find_courses(evidence, pitch)
     owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
-    return _measure(owner, courses, pitch, writing.height)
+    places = _measure(owner, courses, pitch, writing.height)
+    if writing.dots is not None:
+        owner[writing.dots] = len(courses)  # no line's: painted over in the crops of all
+    return places
 
 
 def _find_writing(upright: Upright) -> _Writing:
@@ -165,8 +171,12 @@ def _find_writing(upright: Upright) -> _Writing:
     faint = find_faint_ruling(ink)
     ruling = faint | find_ruling(ink & ~faint, level=_RULE_LENGTH, upright=_RULE_LENGTH)
     mask = ink & ~(ruling | find_continuations(ink, ruling))
-    _, found, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
+    _, found, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    labels, components, dots = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32), None
+    on_grid = find_dot_grid(components, np.asarray(centres[1:], np.float64), mask.shape)
+    if on_grid.any():
+        dots = np.append(False, on_grid)[labels]
+        labels, components = _chosen(labels, components, np.flatnonzero(~on_grid))
     w, h, area = components[:, 2], components[:, 3], components[:, 4]
     solid = (4 * w > h) & (h >= 4) & (w >= 3)
     height = typical_height(components[solid], mask.shape)
@@ -185,7 +195,7 @@ def _find_writing(upright: Upright) -> _Writing:
         share = darkness / _usual(darkness[written], area[written])
         broad = width > _BROAD * _usual(width[written], area[written])
         written &= (share >= _LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
-    return _without_grain(_Writing(labels, components, written, height))
+    return _without_grain(_Writing(labels, components, written, height, dots))
 
 
 def _without_grain(writing: _Writing) -> _Writing:
@@ -196,11 +206,19 @@ def _without_grain(writing: _Writing) -> _Writing:
         return writing
     area = components[:, 4]
     if 2 * area[written].sum() < area.sum():
-        return _Writing(np.zeros_like(labels), components[:0], written[:0], writing.height)
+        return replace(writing, labels=np.zeros_like(labels), components=components[:0], written=written[:0])
     kept = np.sort(np.lexsort((area, written))[-_MOST_COMPONENTS:])
+    labels, components = _chosen(labels, components, kept)
+    return replace(writing, labels=labels, components=components, written=written[kept])
+
+
+def _chosen(
+    labels: NDArray[np.int32], components: NDArray[np.int32], kept: NDArray[np.intp]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """A map of components and their table with some of them alone."""
     names = np.zeros(len(components) + 1, np.int32)
     names[kept + 1] = np.arange(1, len(kept) + 1)
-    return _Writing(names[labels], components[kept], written[kept], writing.height)
+    return names[labels], components[kept]
 
 
 def _darkness(depth: Grey, labels: NDArray[np.int32], area: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -70,7 +70,8 @@ def with_teacher(model: keras.Model, teacher: keras.Model, *, same_stages: bool)
     """
     teacher.trainable = False
     if not same_stages:
-        return keras.Model(model.input, [model.output, teacher(model.input)])
+        named = keras.Model(teacher.input, teacher.output, name="teacher")
+        return keras.Model(model.input, [model.output, named(model.input)])
     begin = teacher.get_layer(_SEQUENCE).input
     seen = model.get_layer(_SEQUENCE).input
     return keras.Model(model.input, [model.output, keras.Model(begin, teacher.output)(seen)])

@@ -103,6 +103,36 @@ def test_finds_lines_on_ruled_and_on_squared_paper(pitch: int) -> None:
     assert len(find_lines(page).lines) == len(WORDS)
 
 
+def dot(page: Grey, pitch: float, radius: float) -> Grey:
+    """The page on dotted paper, with 5 mm between dots where it is 210 mm wide."""
+    paper = np.full_like(page, 235)
+    for y in np.arange(pitch / 3, page.shape[0], pitch):
+        for x in np.arange(pitch / 2, page.shape[1], pitch):
+            cv2.circle(paper, (round(16 * x), round(16 * y)), round(16 * radius), (150,), -1, cv2.LINE_AA, 4)
+    return np.minimum(page, paper)
+
+
+@pytest.mark.parametrize(("pitch", "radius"), [(19, 1.0), (19.5, 1.6), (28, 2.0), (40, 2.5)])
+@pytest.mark.parametrize("degrees", [0, 4])
+def test_dots_of_the_paper_are_no_writing_and_those_of_the_writing_stay(
+    pitch: float, radius: float, degrees: float
+) -> None:
+    written = write((*WORDS[:3], "i. ii. iii: a j!"))
+    plain = find_lines(turn(written, degrees))
+    dotted = find_lines(turn(dot(written, pitch, radius), degrees))
+    assert len(dotted.lines) == len(plain.lines) == 4
+    for clean, other in zip(plain.lines, dotted.lines, strict=True):
+        before, after = (245.0 * line.crop.size - line.crop.sum() for line in (clean, other))
+        # What touches a stroke stays with it, and hides some of it.
+        assert 0.97 < after / before < 1.13
+    assert not find_lines(turn(dot(np.full_like(written, 235), pitch, radius), degrees)).lines
+
+
+def test_dotted_paper_is_known_in_perspective_too() -> None:
+    picture, _ = on_a_desk(dot(write(), 22, 1.6))
+    assert len(find_lines(picture).lines) == len(WORDS)
+
+
 def test_finds_the_sheet_and_leaves_the_desk_alone() -> None:
     picture, corners = on_a_desk(write())
     layout = find_lines(picture)

@@ -152,6 +152,16 @@ def test_a_smaller_network_learns_from_a_teacher_whose_stages_it_keeps(trained: 
     assert not np.array_equal(lent[sequence], learned_weights[sequence])
 
 
+def test_a_network_with_stages_of_its_own_learns_from_a_teacher(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    pupil = tmp_path / "pupil.toml"
+    pupil.write_text(recipe.replace("[training]", f'[training]\nteacher = "{trained}"', 1), "utf-8")
+    given = ["--data", str(trained.parent / "drawn"), "--workers", "1", "--epochs", "4"]
+    train.main([str(pupil), *given, "--out", str(tmp_path / "run")], standalone_mode=False)
+    entries = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    assert entries[-1]["loss"] < 0.8 * entries[0]["loss"]
+
+
 def test_teachers_that_cannot_teach_are_refused_before_anything_is_drawn(trained: Path, tmp_path: Path):
     recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
     given = ["--data", str(trained.parent / "drawn"), "--out", str(tmp_path / "run"), "--workers", "1"]
