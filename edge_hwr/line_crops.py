@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -12,6 +13,8 @@ from edge_hwr.ink import Grey
 from edge_hwr.line_segmentation import Course
 from edge_hwr.reading import Box
 from edge_hwr.upright import PAPER, Matrix, Upright
+
+T = TypeVar("T", bound=np.integer[Any])
 
 _MARGIN = 0.12
 """Bare paper around the ink of a crop, in heights of the line."""
@@ -51,8 +54,11 @@ def outline(place: LinePlace, upright: Upright, shape: tuple[int, ...]) -> tuple
     return Box(low[0], low[1], high[0] - low[0] + 1, high[1] - low[1] + 1), polygon
 
 
-def cut_out(place: LinePlace, flat: Grey, upright: Upright) -> Grey:
-    """The crop of a line out of the flattened picture: uint8 (h, w)."""
+def cut_out(place: LinePlace, flat: Grey, upright: Upright, printed: Grey | None = None) -> Grey:
+    """The crop of a line out of the flattened picture: uint8 (h, w).
+
+    By what `printed` says of each pixel of the mask, uint8, the paper was darker before anything was written on it.
+    """
     margin = _MARGIN * (place.above + place.below)
     first, last = int(place.left - margin), int(place.right + margin) + 1
     above, below = int(np.ceil(place.above + margin)), int(np.ceil(place.below + margin))
@@ -60,9 +66,17 @@ def cut_out(place: LinePlace, flat: Grey, upright: Upright) -> Grey:
     middle = place.course.at(x)
     size = ((last - first) * upright.scale, (above + below) * upright.scale)
     crop = _straightened(flat, upright, first, middle - above, size)
-    foreign = _foreign(place, x, np.round(middle).astype(np.intp) - above, above + below)
+    y = np.round(middle).astype(np.intp) - above + np.arange(above + below)[:, None]
+    foreign = _foreign(place, x, y)
     if foreign is not None:
         crop[cv2.resize(foreign, size, interpolation=cv2.INTER_NEAREST) > 0] = PAPER
+    if printed is not None and (below_ink := _seen(printed, x, y, 0)).any():
+        depth = cv2.subtract(np.full_like(crop, PAPER), crop)
+        # Here and there a line is darker; and a fine one is darker than what is left of it in a reduced picture.
+        below_ink = np.asarray(cv2.add(below_ink, below_ink >> (2 if upright.scale == 1 else 1)), np.uint8)
+        above_it = cv2.subtract(depth, cv2.resize(below_ink, size, interpolation=cv2.INTER_LINEAR))
+        # Ink that is clearly darker than what is printed under it loses nothing.
+        crop = np.asarray(PAPER - cv2.min(depth, cv2.add(above_it, above_it)), np.uint8)
     return crop
 
 
@@ -116,15 +130,19 @@ def _slice(flat: Grey, left: int, top: int, size: tuple[int, int]) -> Grey:
     return crop
 
 
-def _foreign(place: LinePlace, x: NDArray[np.intp], top: NDArray[np.intp], height: int) -> NDArray[np.uint8] | None:
-    """Where the ink of other lines is in a band of the mask, uint8 (height, len(x)); None where there is none."""
-    rows, columns = place.owner.shape
-    y = top + np.arange(height)[:, None]
-    inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-    owner = np.where(inside, place.owner[np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)], -1)
+def _foreign(place: LinePlace, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.uint8] | None:
+    """Where the ink of other lines is in a band of the mask, uint8 of the shape of y; None where there is none."""
+    owner = _seen(place.owner, x, y, -1)
     # Beyond the ends of the line other ink on its course is another column's.
     own = (owner == place.name) & (x >= place.left) & (x < place.right)
     foreign = ((owner >= 0) & ~own).astype(np.uint8)
     if not foreign.any():
         return None
     return np.asarray(cv2.dilate(foreign, _FOREIGN_RIM) & ~own, np.uint8)
+
+
+def _seen(page: NDArray[T], x: NDArray[np.intp], y: NDArray[np.intp], beyond: int) -> NDArray[T]:
+    """What a map of the page has at columns x (w,) and rows y (h, w); `beyond` its edges that value."""
+    rows, columns = page.shape
+    inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+    return np.where(inside, page[np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)], page.dtype.type(beyond))

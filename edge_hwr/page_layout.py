@@ -25,6 +25,7 @@ from edge_hwr.reading import Box
 from edge_hwr.ruling import find_ruling
 from edge_hwr.ruling_courses import find_continuations
 from edge_hwr.sheet import Quad, find_sheet
+from edge_hwr.squared_paper import find_squares
 from edge_hwr.upright import PAPER, Upright, lay_upright
 
 LONGEST_SIDE = 30_000
@@ -123,7 +124,10 @@ def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
         writing = _find_writing(upright)
     places = _places(writing)
     flat = upright.flattened() if places else grey
-    found = [TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright)) for place in places]
+    found = [
+        TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed))
+        for place in places
+    ]
     return PageLayout(tuple(_inked(found)), sheet, flat)
 
 
@@ -140,15 +144,15 @@ def _inked(lines: list[TextLine]) -> list[TextLine]:
 class _Writing:
     """The ink of an upright page without its ruling, in components (N, 5: x, y, w, h, area; label k in row k - 1).
 
-    `written` tells which components are surely writing, `height` how high these are; `dots`, bool of the labels'
-    shape, are those of the paper's grid, if it has one.
+    `written` tells which components are surely writing, `height` how high these are; `printed`, uint8 of the
+    labels' shape, is by how much dots and the lines of squared paper make it darker.
     """
 
     labels: NDArray[np.int32]
     components: NDArray[np.int32]
     written: NDArray[np.bool_]
     height: float
-    dots: NDArray[np.bool_] | None
+    printed: Grey
 
 
 def _places(writing: _Writing) -> list[LinePlace]:
@@ -159,23 +163,25 @@ def _places(writing: _Writing) -> list[LinePlace]:
     pitch = line_pitch(evidence, writing.height)
     courses = find_courses(evidence, pitch)
     owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
-    places = _measure(owner, courses, pitch, writing.height)
-    if writing.dots is not None:
-        owner[writing.dots] = len(courses)  # no line's: painted over in the crops of all
-    return places
+    return _measure(owner, courses, pitch, writing.height)
 
 
 def _find_writing(upright: Upright) -> _Writing:
     """The components of an upright mask of ink; writing are no specks, no blots, no folds, no remains of ruling."""
-    ink = upright.ink
+    depth = upright.depth()
+    printed = find_squares(depth)
+    only_printed = (printed > 0) & (depth <= printed + (printed >> 1))
+    ink = upright.ink.copy()
+    ink[only_printed] = 0
     faint = find_faint_ruling(ink)
     ruling = faint | find_ruling(ink & ~faint, level=_RULE_LENGTH, upright=_RULE_LENGTH)
     mask = ink & ~(ruling | find_continuations(ink, ruling))
     _, found, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    labels, components, dots = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32), None
+    labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
     on_grid = find_dot_grid(components, np.asarray(centres[1:], np.float64), mask.shape)
     if on_grid.any():
-        dots = np.append(False, on_grid)[labels]
+        dots = np.append(False, on_grid).astype(np.uint8)[labels]
+        printed = np.where(cv2.dilate(dots, np.ones((3, 3), np.uint8)) > 0, np.uint8(255), printed)
         labels, components = _chosen(labels, components, np.flatnonzero(~on_grid))
     w, h, area = components[:, 2], components[:, 3], components[:, 4]
     solid = (4 * w > h) & (h >= 4) & (w >= 3)
@@ -191,11 +197,11 @@ def _find_writing(upright: Upright) -> _Writing:
     if written.any():
         # Twice the area over the outline.
         width = 2 / np.maximum(1 - _share_left(mask, labels, components, 3), 0.05)
-        darkness = _darkness(upright.depth(), labels, area)
+        darkness = _darkness(depth, labels, area)
         share = darkness / _usual(darkness[written], area[written])
         broad = width > _BROAD * _usual(width[written], area[written])
         written &= (share >= _LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
-    return _without_grain(_Writing(labels, components, written, height, dots))
+    return _without_grain(_Writing(labels, components, written, height, printed))
 
 
 def _without_grain(writing: _Writing) -> _Writing:

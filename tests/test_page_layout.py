@@ -128,6 +128,32 @@ def test_dots_of_the_paper_are_no_writing_and_those_of_the_writing_stay(
     assert not find_lines(turn(dot(np.full_like(written, 235), pitch, radius), degrees)).lines
 
 
+def square(page: Grey, pitch: float, dark: int, thick: int) -> Grey:
+    """The page on squared paper; ink and print darken one another."""
+    paper = np.full_like(page, 255)
+    for at in np.arange(pitch / 3, max(page.shape), pitch).round().astype(int).tolist():
+        cv2.line(paper, (0, at), (page.shape[1], at), (dark,), thick)
+        cv2.line(paper, (at, 0), (at, page.shape[0]), (dark,), thick)
+    return np.asarray(cv2.multiply(page, cv2.GaussianBlur(paper, (0, 0), 0.6), scale=1 / 255), np.uint8)
+
+
+@pytest.mark.parametrize(("pitch", "dark", "thick"), [(19.5, 190, 1), (19.5, 150, 1), (28, 170, 2), (40, 150, 2)])
+@pytest.mark.parametrize("degrees", [0, -4])
+def test_lines_of_squared_paper_are_in_no_crop(pitch: float, dark: int, thick: int, degrees: float) -> None:
+    written = write()
+    plain = find_lines(turn(written, degrees))
+    squared = find_lines(turn(square(written, pitch, dark, thick), degrees))
+    assert len(squared.lines) == len(plain.lines) == len(WORDS)
+    for clean, other in zip(plain.lines, squared.lines, strict=True):
+        # Upright lines alone: of level ones the preprocessing of lines takes what is left.
+        before, after = ((line.crop < 200).mean(axis=0) > 0.9 for line in (clean, other))
+        assert not before.any()
+        assert not after.any()
+        inked = [np.count_nonzero(line.crop < 120) for line in (clean, other)]
+        assert 0.8 < inked[1] / inked[0] < 1.2
+    assert not find_lines(turn(square(np.full_like(written, 235), pitch, dark, thick), degrees)).lines
+
+
 def test_dotted_paper_is_known_in_perspective_too() -> None:
     picture, _ = on_a_desk(dot(write(), 22, 1.6))
     assert len(find_lines(picture).lines) == len(WORDS)

@@ -1,0 +1,59 @@
+"""Squared paper: printed lines in both directions, found by how dark the page is all along them.
+
+A threshold breaks such fine lines wherever writing is near; their darkness goes on. Openings of the grey picture along
+a line, as in J. Serra, "Image Analysis and Mathematical Morphology" (1982), find what is dark over a whole run.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.ink import Grey
+
+_RUN = 90
+"""Pixels of a line that no stroke of a letter, and no letters one below the other, are as long as."""
+_GAP = 3
+_BROAD = 8
+"""What is so broad is no printed line but a fold, or the edge of the sheet."""
+_FAINTEST = 12
+"""By so many of 255 a line is darker than the paper, at least."""
+_LEAST_LINES = 8
+_REGULAR, _OFF = 0.7, 0.15
+"""Of the distances between upright lines so many are whole multiples of the usual one, up to a share of it."""
+
+
+def find_squares(depth: Grey) -> Grey:
+    """How much darker than paper the lines of squared paper are, uint8 (H, W), on an upright page of which `depth` says
+    how dark it is, uint8 (H, W); 0 off them, and everywhere on any other paper.
+
+    Ruled lines alone are left to the preprocessing of lines, which takes them out with less harm.
+    """
+    upright = np.ascontiguousarray(_lines(np.ascontiguousarray(depth.T)).T)
+    if not _is_regular(np.count_nonzero(upright, axis=0) >= _RUN):
+        return np.zeros_like(depth)
+    return np.maximum(upright, _lines(depth))
+
+
+def _lines(depth: Grey) -> Grey:
+    """How dark the level line is that a pixel is on, or next to; 0 where there is none."""
+    joined = cv2.morphologyEx(depth, cv2.MORPH_CLOSE, np.ones((1, _GAP), np.uint8))
+    # A line that is not quite level goes on in the next row.
+    wandering = cv2.dilate(joined, np.ones((3, 1), np.uint8))
+    dark = cv2.morphologyEx(
+        wandering, cv2.MORPH_OPEN, np.ones((1, _RUN), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
+    )
+    lines = cv2.subtract(dark, cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((_BROAD, 1), np.uint8)))
+    return np.asarray(cv2.threshold(lines, _FAINTEST - 1, 255, cv2.THRESH_TOZERO)[1], np.uint8)
+
+
+def _is_regular(ruled: NDArray[np.bool_]) -> bool:
+    """Whether columns that are ruled stand as those of squares do."""
+    begins = np.flatnonzero(ruled[1:] & ~ruled[:-1])
+    if len(begins) < _LEAST_LINES:
+        return False
+    gaps = np.diff(begins)
+    multiples = gaps / np.median(gaps)
+    regular = (multiples > 0.5) & (np.abs(multiples - np.round(multiples)) <= _OFF)
+    return bool(regular.mean() >= _REGULAR)
