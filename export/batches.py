@@ -46,9 +46,11 @@ class Targets:
         """Targets (B, classes) of the samples in these rows of the training pool (G. Hinton et al., "Distilling the
         knowledge in a neural network", 2015)."""
         targets = self.by_label[labels]
-        if self.taught is None:
-            return targets
-        logits = self.taught[rows].astype(np.float32) / self.distillation.temperature
+        return targets if self.taught is None else self.mixed(targets, self.taught[rows].astype(np.float32))
+
+    def mixed(self, targets: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Targets and what teachers say, both (B, classes), by the recipe's weight and temperature."""
+        logits = logits / self.distillation.temperature
         said = np.exp(logits - logits.max(axis=1, keepdims=True))
         said /= said.sum(axis=1, keepdims=True)
         return np.asarray(targets + self.distillation.weight * (said - targets), np.float32)

@@ -35,7 +35,7 @@ Line = npt.NDArray[np.uint8]
 
 _GOLDEN = 2
 _GOLDEN_TRIES = 100
-_GOLDEN_WIDTH = 256
+_GOLDEN_WIDTH = 192
 """Columns of a golden line: the scores of whole lines would be a tenth of the file."""
 
 

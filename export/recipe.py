@@ -124,12 +124,15 @@ class DistillationRecipe:
     """Learn from trained teachers too: run folders, by path or by the name of one beside this run's, or bundles, by
     path or the name of one that ships; none by default.
 
-    `weight` is the teachers' share of the targets, the rest is the labels'; `temperature` softens what they say.
+    `weight` is the teachers' share of the targets, the rest is the labels'; `temperature` softens what they say. They
+    are asked once about each glyph as it was drawn or, with `augmented`, about every batch as the student sees it (L.
+    Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", CVPR 2022), which takes longer.
     """
 
     teachers: tuple[str, ...] = ()
     weight: float = 0.7
     temperature: float = 1.5
+    augmented: bool = False
 
     def __post_init__(self) -> None:
         require(len(set(self.teachers)) == len(self.teachers), "teachers", "each teacher once")

@@ -108,6 +108,10 @@ class RunFiles:
         with _reporting(self.path):
             _write_json(self.path / name, value)
 
+    def json(self, name: str) -> dict[str, Any]:
+        """The JSON object in a file of this name; `TrainingError` where there is none."""
+        return _read_json(self.path / name)
+
     def save_arrays(self, name: str, **arrays: npt.NDArray[Any]) -> None:
         """Write an npz file of this name."""
         packed = io.BytesIO()

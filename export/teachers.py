@@ -1,10 +1,9 @@
 """Teachers: trained networks whose weighted average, an ensemble, tells a student more than the labels do.
 
-They are asked once about every glyph of the pool as it was drawn, and the answers kept in the run folder. Asking them
-about each augmented batch would teach a little more, but costs a forward pass of every teacher at every step: measured
+They are asked once about every glyph of the pool as it was drawn, and the answers kept in the run folder, or about
+each batch as it was augmented. That teaches more, but costs a forward pass of every teacher at every step: measured
 against a training step of the `digits` student, 0.35 of one for a teacher of the same size, 1.3 for one of twice the
-channels, and 3.3 for a residual network of that width. An ensemble of such teachers would leave the student a tenth of
-its epochs.
+channels, and 3.3 for a residual network of that width.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,12 @@ from rich.console import Console
 
 from edge_hwr.errors import EdgeHwrError, TrainingError
 
+from .arithmetic import HALVED, arithmetic
 from .arrays import check_array, read_arrays
 from .lending import lender_digest, lender_recipe, load_lender
-from .networks import predict
+from .networks import build_network, predict
 from .pool import Pool
+from .recipe import Recipe
 from .run_folder import RunFolder
 from .sources import JUNK
 from .verify import fit_temperature, mean_nll
@@ -41,6 +43,24 @@ class Ensemble:
         """The ensemble's logits (N, classes) from those of its members."""
         total = sum(weight * part for weight, part in zip(self.weights, logits, strict=True))
         return np.asarray(total / self.temperature, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PresentTeachers:
+    """Teachers that are there during the training, each with the temperature of its own logits."""
+
+    networks: tuple[Any, ...]
+    temperatures: tuple[float, ...]
+    ensemble: Ensemble
+
+    def __call__(self, glyphs: npt.NDArray[np.float32]) -> Logits:
+        """The ensemble's logits (B, classes) of a batch as the student sees it, (B, height, width, 1)."""
+        return self.ensemble.combine(
+            [
+                np.asarray(network.predict_on_batch(glyphs), np.float32) / temperature
+                for network, temperature in zip(self.networks, self.temperatures, strict=True)
+            ]
+        )
 
 
 def ask_teachers(run: RunFolder, pool: Pool, console: Console) -> npt.NDArray[np.float16] | None:
@@ -85,6 +105,20 @@ def ask_teachers(run: RunFolder, pool: Pool, console: Console) -> npt.NDArray[np
     return answers
 
 
+def invite_teachers(run: RunFolder) -> PresentTeachers:
+    """The recipe's teachers as `ask_teachers` weighed them; `TrainingError` where its record is missing or damaged."""
+    names = run.recipe.distillation.teachers
+    told = run.json("teachers.json")
+    try:
+        weights = tuple(float(told["weights"][name]) for name in names)
+        own = tuple(float(told["temperatures"][name]) for name in names)
+        ensemble = Ensemble(weights, float(told["temperatures"]["ensemble"]))
+    except (KeyError, TypeError, ValueError) as error:
+        damaged = f"{run.path / 'teachers.json'}: not what a training writes"
+        raise TrainingError(f"{damaged}; delete teachers.npz to ask the teachers again") from error
+    return PresentTeachers(tuple(map(_halved, find_teachers(run))), own, ensemble)
+
+
 def find_teachers(run: RunFolder) -> list[Path]:
     """Where the recipe's teachers are; `TrainingError` for one of other characters or another preprocessing."""
     return [_find_teacher(run, name) for name in run.recipe.distillation.teachers]
@@ -122,6 +156,17 @@ def _assess(
     together = Ensemble(tuple(weights.tolist()), 1.0).combine(members)
     temperature = fit_temperature(together, labels)
     return temperature, mean_nll(together / temperature, labels)
+
+
+def _halved(lender: Path) -> Any:
+    """The network of a lender in the arithmetic that students are trained in."""
+    lent, recipe = load_lender(lender), lender_recipe(lender)
+    assert isinstance(recipe, Recipe)
+    _, height, width, _ = lent.input_shape
+    with arithmetic(HALVED):
+        network = build_network(recipe.network, height=height, width=width, classes=len(recipe.charset))
+    network.set_weights(lent.get_weights())
+    return network
 
 
 def _find_teacher(run: RunFolder, name: str) -> Path:

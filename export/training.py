@@ -36,7 +36,7 @@ from .quick_training import quickened
 from .recipe import Recipe, TrainingRecipe
 from .run_folder import RunFolder
 from .sources import JUNK
-from .teachers import ask_teachers, find_teachers
+from .teachers import PresentTeachers, ask_teachers, find_teachers, invite_teachers
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +65,11 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
     if len(training) < recipe.training.batch:
         raise TrainingError(f"{len(training)} samples do not fill one batch of {recipe.training.batch}: lower it")
     taught = ask_teachers(run, pool, console)
+    teachers = invite_teachers(run) if taught is not None and recipe.distillation.augmented else None
     targets = Targets.make(
         len(recipe.charset),
         recipe.training.label_smoothing,
-        None if taught is None else taught[~pool.validation],
+        None if taught is None or teachers is not None else taught[~pool.validation],
         recipe.distillation,
     )
     state = _State.fresh(recipe, pool.glyphs.shape[1], pool.glyphs.shape[2])
@@ -81,7 +82,7 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
             state.epoch += 1
             progress.reset(bar, total=steps, description=f"epoch {state.epoch}")
             started = time.monotonic()
-            losses = _epoch(state, training, targets, recipe, lambda: progress.advance(bar))
+            losses = _epoch(state, training, targets, teachers, recipe, lambda: progress.advance(bar))
             if not losses:
                 break  # the time was up before the first batch was prepared
             seconds = time.monotonic() - started
@@ -188,7 +189,14 @@ class _State:
         return {name: getattr(self, name) for name in ("epoch", "step", "elapsed")}
 
 
-def _epoch(state: _State, training: Pool, targets: Targets, recipe: Recipe, advance: Callable[[], None]) -> list[float]:
+def _epoch(
+    state: _State,
+    training: Pool,
+    targets: Targets,
+    teachers: PresentTeachers | None,
+    recipe: Recipe,
+    advance: Callable[[], None],
+) -> list[float]:
     """One pass over the training samples, or what is left of the time; gives the loss of every step."""
     pace, started, losses = recipe.training, time.monotonic(), []
     rng = np.random.default_rng((recipe.seed, state.epoch))
@@ -206,6 +214,8 @@ def _epoch(state: _State, training: Pool, targets: Targets, recipe: Recipe, adva
         if done >= 1:
             break
         state.model.optimizer.learning_rate.assign(learning_rate_at(done, peak=pace.learning_rate, warmup=pace.warmup))
+        if teachers is not None:
+            aims = targets.mixed(aims, teachers(glyphs))
         loss = float(state.model.train_on_batch(glyphs, aims))
         if not math.isfinite(loss):
             raise TrainingError(

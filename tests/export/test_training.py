@@ -22,11 +22,12 @@ from edge_hwr.export.batches import Targets
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import load_lender
 from edge_hwr.export.networks import BACKBONES, build_network, predict
+from edge_hwr.export.pool import Pool
 from edge_hwr.export.quantize import convert
 from edge_hwr.export.recipe import DistillationRecipe, NetworkRecipe
 from edge_hwr.export.run_folder import kept_from_others, open_run
 from edge_hwr.export.sources import LabelledPictures
-from edge_hwr.export.teachers import fit_ensemble
+from edge_hwr.export.teachers import fit_ensemble, invite_teachers
 from edge_hwr.picture import write_picture
 
 
@@ -510,6 +511,24 @@ def test_an_ensemble_trusts_the_better_member_more() -> None:
         return float((logits.argmax(axis=1) == labels).mean())
 
     assert right(ensemble.combine([good, poor])) >= right(good) - 0.005
+
+
+def test_teachers_are_asked_about_what_the_student_sees(
+    tmp_path: Path, trained: Path, recipe: Path, dataset: Path
+) -> None:
+    table = f'[distillation]\nteachers = ["{trained}"]\naugmented = true\nweight = 1.0\n\n[training]\nepochs = 3'
+    student = variant(recipe, tmp_path, ("seed = 3", "seed = 4"), ("[training]\nepochs = 4", table))
+    run_train(student, dataset, tmp_path / "run")
+    best = open_run(tmp_path / "run").best()
+    assert best is not None
+    assert best["accuracy"]["drawn"] > 80
+    teachers = invite_teachers(open_run(tmp_path / "run"))
+    glyphs = Pool.load(tmp_path / "run" / "pool.npz", 4).glyphs[:50]
+    alone = predict(load_lender(trained), glyphs) / teachers.temperatures[0] / teachers.ensemble.temperature
+    assert np.allclose(teachers(glyphs[..., np.newaxis].astype(np.float32) / 255), alone, atol=0.1 * np.ptp(alone))
+    (tmp_path / "run" / "teachers.json").write_text('{"weights": {}}')
+    with pytest.raises(TrainingError, match=r"teachers\.json: not what a training writes"):
+        run_train(student, dataset, tmp_path / "run")
 
 
 def test_targets_mix_labels_and_teachers() -> None:
