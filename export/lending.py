@@ -22,6 +22,9 @@ from .recipe import Recipe, recipe_from_json
 from .run_folder import RunFiles, read_record
 from .silence import silenced
 
+_STAGE_ARRAYS = 5
+"""Of weights to each convolution of a stage: its own, and four of the batch norm after it."""
+
 
 def lender_recipe(lender: Path) -> Recipe | LineRecipe:
     """The recipe that a lender was trained by."""
@@ -73,6 +76,8 @@ def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Ite
     lent, own = load_lender(lender, samples).get_weights(), model.get_weights()
     if (begin := _common(lent, own)) == 0:
         raise TrainingError(f"{lender}: its network begins differently: start_from wants the same first stage")
+    if recipe.training.keep_stages and begin < _STAGE_ARRAYS * sum(map(len, recipe.network.stages)):
+        raise TrainingError(f"{lender}: its stages are others: keep_stages wants the same")
     end = _common(lent[begin:][::-1], own[begin:][::-1])
     if charset != recipe.charset:  # the last layer's kernel and bias are of characters
         begin, end = min(begin, len(own) - 2), 0

@@ -175,6 +175,20 @@ def test_teachers_that_cannot_teach_are_refused_before_anything_is_drawn(trained
         assert not (tmp_path / "run" / "pool.npz").exists()
 
 
+def test_stages_are_kept_of_a_lender_that_has_the_same(trained: Path, tmp_path: Path):
+    recipe = (
+        (trained.parent / "tiny-lines.toml").read_text("utf-8").replace("[training]", "[training]\nkeep_stages = true")
+    )
+    pupil = tmp_path / "pupil.toml"
+    given = [str(pupil), "--data", str(trained.parent / "drawn"), "--out", str(tmp_path / "run"), "--workers", "1"]
+    pupil.write_text(recipe, "utf-8")
+    with pytest.raises(UsageError, match="say which by --start-from"):
+        train.main(given, standalone_mode=False)
+    pupil.write_text(recipe.replace("[16]]", "[20]]"), "utf-8")
+    with pytest.raises(TrainingError, match="its stages are others"):
+        train.main([*given, "--start-from", str(trained)], standalone_mode=False)
+
+
 @pytest.mark.parametrize("lender", ["digits", "a run of a glyph model"])
 def test_a_glyph_model_lends_nothing_to_lines(trained: Path, tmp_path: Path, lender: str):
     if lender != "digits":
