@@ -11,8 +11,9 @@ _LARGEST = 9
 _PITCHES = np.arange(10, 90)
 """Pixels between dots that are looked for."""
 _LEAST_DOTS = 100
-_LEAST_SHARE = 0.3
-"""Of the dots that there would be on the bare sheet: writing covers some."""
+_LEAST_SHARE, _MOST_SHARE = 0.3, 1.2
+"""Of the dots that there would be on the bare sheet: writing covers some. Dotted rules have more of them, and are left
+to the preprocessing of lines, which takes them out whole."""
 _CLEARLY = 3.0
 """By so many times as many dots stand a pitch apart as stand any distance apart: in grain all are alike."""
 _TOLERANCE = 0.08
@@ -22,8 +23,8 @@ _TOLERANCE = 0.08
 def find_dot_grid(
     components: NDArray[np.int32], centres: NDArray[np.float64], shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
-    """Which components of an upright mask of this shape (N, 5: x, y, w, h, area; centres (N, 2)) are dots of a grid, or
-    of dotted lines that stand equally far apart; none of them where there is no such paper.
+    """Which components of an upright mask of this shape (N, 5: x, y, w, h, area; centres (N, 2)) are dots of a grid;
+    none of them where there is no such paper.
 
     A dot that touches a stroke stays with it.
     """
@@ -43,7 +44,7 @@ def find_dot_grid(
         return on_grid
     dots = dots[area[dots] <= 3 * np.median(area[dots])]
     width, height = np.ptp(x[dots]) / pitch + 1, np.ptp(y[dots]) / pitch + 1
-    if len(dots) >= _LEAST_SHARE * width * height:
+    if _LEAST_SHARE <= len(dots) / (width * height) <= _MOST_SHARE:
         on_grid[dots] = True
     return on_grid
 

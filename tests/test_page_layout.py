@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from edge_hwr.dot_grid import find_dot_grid
 from edge_hwr.page_layout import PageLayout, find_lines
 from edge_hwr.picture import read_picture
 from edge_hwr.sheet import find_sheet
@@ -126,6 +127,18 @@ def test_dots_of_the_paper_are_no_writing_and_those_of_the_writing_stay(
         # What touches a stroke stays with it, and hides some of it.
         assert 0.97 < after / before < 1.13
     assert not find_lines(turn(dot(np.full_like(written, 235), pitch, radius), degrees)).lines
+
+
+@pytest.mark.parametrize("pitch", [26, 40])
+def test_dotted_rules_are_no_grid(pitch: int) -> None:
+    page = np.full((1000, 800), 235, np.uint8)
+    for y in range(100, 900, pitch):
+        page[y : y + 2, 90:700:5] = page[y : y + 2, 91:700:5] = 120
+    mask = np.where(page < 200, np.uint8(255), np.uint8(0))
+    _, _, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    assert len(stats) > 1000
+    found = find_dot_grid(np.asarray(stats[1:], np.int32), np.asarray(centres[1:], np.float64), mask.shape)
+    assert not found.any()
 
 
 def square(page: Grey, pitch: float, dark: int, thick: int) -> Grey:
