@@ -145,14 +145,14 @@ class _Writing:
     """The ink of an upright page without its ruling, in components (N, 5: x, y, w, h, area; label k in row k - 1).
 
     `written` tells which components are surely writing, `height` how high these are; `printed`, uint8 of the
-    labels' shape, is by how much dots and the lines of squared paper make it darker.
+    labels' shape, is by how much dots and the lines of squared paper make it darker, if there are any.
     """
 
     labels: NDArray[np.int32]
     components: NDArray[np.int32]
     written: NDArray[np.bool_]
     height: float
-    printed: Grey
+    printed: Grey | None
 
 
 def _places(writing: _Writing) -> list[LinePlace]:
@@ -201,7 +201,7 @@ def _find_writing(upright: Upright) -> _Writing:
         share = darkness / _usual(darkness[written], area[written])
         broad = width > _BROAD * _usual(width[written], area[written])
         written &= (share >= _LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
-    return _without_grain(_Writing(labels, components, written, height, printed))
+    return _without_grain(_Writing(labels, components, written, height, printed if printed.any() else None))
 
 
 def _without_grain(writing: _Writing) -> _Writing:

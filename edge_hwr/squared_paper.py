@@ -15,6 +15,7 @@ from edge_hwr.ink import Grey
 _RUN = 90
 """Pixels of a line that no stroke of a letter, and no letters one below the other, are as long as."""
 _GAP = 3
+"""Pixels, one less of which a line may be broken over by the grain of the picture."""
 _BROAD = 8
 """What is so broad is no printed line but a fold, or the edge of the sheet."""
 _FAINTEST = 12
