@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edge_hwr.errors import TrainingError
 
-from .lending import lender_recipe, load_lender
+from .lending import are_wider, lender_recipe, load_lender, widened
 from .line_run import LineRun
 from .run_folder import RunFolder
 
@@ -32,13 +32,19 @@ def check_average(run: RunFolder | LineRun, others: Sequence[Path]) -> None:
 def load_averaged(run: RunFolder | LineRun, others: Sequence[Path], samples: Iterable[npt.NDArray[np.uint8]]) -> Any:
     """The network of a run, its weights the mean of its own and those of others, run folders or bundles.
 
-    `TrainingError` for networks of different shapes. `samples` are for bundles: see `load_lender`.
+    A narrower line network counts as the wider one that begins with it. `TrainingError` for networks of other shapes.
+    `samples` are for bundles: see `load_lender`.
     """
     model, samples = load_lender(run.path), list(samples) if others else []
-    weights = [model.get_weights(), *(load_lender(path, samples).get_weights() for path in others)]
-    for path, arrays in zip([run.path, *others], weights, strict=True):
-        if [array.shape for array in arrays] != [array.shape for array in weights[0]]:
+    own = model.get_weights()
+    weights = [own]
+    for path in others:
+        arrays = load_lender(path, samples).get_weights()
+        if run.recipe.task == "line" and are_wider(own, arrays):
+            arrays = widened(arrays, own)
+        if [array.shape for array in arrays] != [array.shape for array in own]:
             raise TrainingError(f"{path}: another network than {run.path}: the two cannot be averaged")
+        weights.append(arrays)
     if others:
         model.set_weights([sum(arrays) / len(weights) for arrays in zip(*weights, strict=True)])
     return model

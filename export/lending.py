@@ -17,6 +17,7 @@ from edge_hwr.bundle import open_bundle, shipped_bundles
 from edge_hwr.errors import TrainingError
 
 from .line_recipe import LineRecipe
+from .pacing import Weights
 from .quantize import load_keras
 from .recipe import Recipe, recipe_from_json
 from .run_folder import RunFiles, read_record
@@ -69,14 +70,14 @@ def lend_weights(lender: Path, recipe: Recipe, model: Any, samples: Iterable[npt
 def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
     """Give a line model the weights of a lender: from the beginning as far as the shapes agree, then from the end; a
     smaller network sees with the eyes of the larger one. Layers of context that are added to all of the lender's do
-    nothing at first (as in P. Goyal et al., "Accurate, large minibatch SGD", 2017). `TrainingError` when not even the
-    beginning fits.
+    nothing at first (as in P. Goyal et al., "Accurate, large minibatch SGD", 2017), nor do features that are added to
+    each of them (after T. Chen et al., "Net2Net", ICLR 2016). `TrainingError` when not even the beginning fits.
     """
     charset = _line_recipe(lender).charset
     lent, own = load_lender(lender, samples).get_weights(), model.get_weights()
     if (begin := _common(lent, own)) == 0:
         raise TrainingError(f"{lender}: its network begins differently: start_from wants the same first stage")
-    if recipe.training.keep_stages and begin < _STAGE_ARRAYS * sum(map(len, recipe.network.stages)):
+    if begin < _STAGE_ARRAYS * sum(map(len, recipe.network.stages[: recipe.training.keep_stages])):
         raise TrainingError(f"{lender}: its stages are others: keep_stages wants the same")
     end = _common(lent[begin:][::-1], own[begin:][::-1])
     if charset != recipe.charset:  # the last layer's kernel and bias are of characters
@@ -87,7 +88,10 @@ def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Ite
             from .line_network import CONTEXT_ARRAYS, CONTEXT_GAIN
         for gain in added[CONTEXT_GAIN::CONTEXT_ARRAYS]:
             gain[:] = 0
-    model.set_weights(lent[:begin] + added + lent[len(lent) - end :])
+    if charset == recipe.charset and are_wider(own, lent):
+        model.set_weights(widened(lent, own))
+    else:
+        model.set_weights(lent[:begin] + added + lent[len(lent) - end :])
 
 
 def load_line_teacher(recipe: LineRecipe, samples: Iterable[npt.NDArray[np.uint8]]) -> Any:
@@ -104,6 +108,31 @@ def load_line_teacher(recipe: LineRecipe, samples: Iterable[npt.NDArray[np.uint8
     teacher = build_line_network(network, height=lent.input_shape[1], classes=len(own.charset) + 1)
     teacher.set_weights(lent.get_weights())
     return teacher
+
+
+def are_wider(own: Weights, lent: Weights) -> bool:
+    """Whether weights are of the same layers as a lender's, of as many features each or more."""
+    return len(own) == len(lent) and all(map(_is_wider, own, lent))
+
+
+def widened(lent: Weights, own: Weights) -> Weights:
+    """A narrower network's weights in a wider one's: what is added to its features keeps its own weights, and changes
+    nothing of what they give."""
+    return list(map(_widened, lent, own))
+
+
+def _is_wider(own: npt.NDArray[np.float32], lent: npt.NDArray[np.float32]) -> bool:
+    same_window = lent.ndim == own.ndim and lent.shape[:-2] == own.shape[:-2]
+    return same_window and all(few <= many for few, many in zip(lent.shape, own.shape, strict=True))
+
+
+def _widened(lent: npt.NDArray[np.float32], own: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    wide = own.copy()
+    wide[tuple(map(slice, lent.shape))] = lent
+    depthwise = lent.shape[-1] == 1
+    if lent.ndim == 4 and not depthwise:  # (rows, columns, features in, features out)
+        wide[..., lent.shape[2] :, : lent.shape[3]] = 0
+    return wide
 
 
 def _line_recipe(lender: Path) -> LineRecipe:

@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_hwr.bundle import Bundle, open_bundle
 from edge_hwr.errors import DatasetError, RecipeError
 
+from .composed_characters import UnipenCharacters
 from .data import warn_of_unused
 from .fonts import SUFFIXES
 from .line_pool import DrawnLines
@@ -53,6 +54,10 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
             for path in _inside(data, "unipen/words_strokes.npz"):
                 sources.append(UnipenWords.load(path, recipe.charset))
                 files.append(path)
+        elif wanted.source == "unipen-characters":
+            for path in _inside(data, "unipen/chars_strokes.npz") if texts else []:
+                sources.append(UnipenCharacters.load(path, Passages.load(texts, recipe.charset), wanted.samples))
+                files += [path, *texts]
         elif wanted.source == "recomposed":
             reader = _line_bundle(wanted.reader)
             for path in datasets if texts else []:

@@ -55,10 +55,12 @@ def build_line_network(recipe: LineNetworkRecipe, *, height: int, classes: int) 
     return keras.Model(inputs, layers.Activation("linear", dtype="float32", name="scores")(logits), name="line")
 
 
-def keep_stages(model: keras.Model) -> None:
-    """Hold all that is before the sequence as it is: neither weights nor batch norms change in training."""
+def keep_stages(model: keras.Model, stages: Sequence[Sequence[int]]) -> None:
+    """Hold the first stages as they are, these: neither their weights nor their batch norms change in training."""
+    left = sum(map(len, stages))
     for layer in model.layers:
-        if layer.name == _SEQUENCE:
+        left -= isinstance(layer, layers.Conv2D)
+        if left < 0:
             return
         layer.trainable = False
 

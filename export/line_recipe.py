@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from .recipe_checks import require, require_names
 
-LineSourceKind = Literal["dataset", "unipen-lines", "unipen-words", "fonts", "recomposed"]
+LineSourceKind = Literal["dataset", "unipen-lines", "unipen-words", "unipen-characters", "fonts", "recomposed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class LineNetworkRecipe:
 class LineDataRecipe:
     """One source of lines and how often each of its lines is drawn: as it is, and on paper as a camera sees it.
 
-    `samples` is the size of sources that have none of their own: fonts, and recomposed lines, for which `reader`, a
-    shipped line model or a bundle's path, says where the characters of the scanned lines stand. What these say is drawn
-    from the text files called `texts` ("fr" is fr.txt), or from all.
+    `samples` is the size of sources that have none of their own: fonts, lines composed of UNIPEN's characters, and
+    recomposed lines, for which `reader`, a shipped line model or a bundle's path, says where the characters of the
+    scanned lines stand. What these say is drawn from the text files called `texts` ("fr" is fr.txt), or from all.
     """
 
     source: LineSourceKind
@@ -58,9 +58,10 @@ class LineDataRecipe:
         require(self.clean >= 0, "clean", "0 or more")
         require(self.camera >= 0, "camera", "0 or more")
         require(self.clean + self.camera > 0, "camera", "at least one drawing per line (clean or camera)")
-        composed = self.source in ("fonts", "recomposed")
-        require((self.samples > 0) == composed, "samples", "1 or more for fonts and recomposed, and for them alone")
-        require(composed or not self.texts, "texts", "only for fonts and recomposed")
+        composed = self.source in ("fonts", "unipen-characters", "recomposed")
+        ones = "fonts, unipen-characters and recomposed"
+        require((self.samples > 0) == composed, "samples", f"1 or more for {ones}, and for them alone")
+        require(composed or not self.texts, "texts", f"only for {ones}")
         require(
             bool(self.reader) == (self.source == "recomposed"), "reader", "a line model for recomposed, for it alone"
         )
@@ -73,7 +74,7 @@ class LineTrainingRecipe:
     A batch has about `columns` columns of pixels, whatever the widths of its lines; an epoch is a pass over all lines,
     or as many of them as make 400 batches, by chance. `start_from` is a run folder whose best model lends
     its weights to begin with: all of them to the same network, the first layers to one that differs later. With
-    `keep_stages` the stages stay as they were lent, and what follows them is learned alone, in half the time.
+    `keep_stages` so many of the first stages stay as they were lent, which takes less time: half of it with all.
 
     A `teacher`, a run folder or bundle of the same charset, says for every step what it takes it for; to say the same
     is `teacher_share` of what is learned (after G. Hinton et al., "Distilling the knowledge in a neural network",
@@ -88,7 +89,7 @@ class LineTrainingRecipe:
     weight_decay: float = 1e-2
     average: float = 0.999
     start_from: str = ""
-    keep_stages: bool = False
+    keep_stages: int = 0
     teacher: str = ""
     teacher_share: float = 0.5
 
@@ -100,6 +101,7 @@ class LineTrainingRecipe:
         require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
         require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
         require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
+        require(0 <= self.keep_stages <= 4, "keep_stages", "0 to the number of stages")
         require(0 < self.teacher_share < 1, "teacher_share", "more than 0 and less than 1")
 
 
@@ -160,6 +162,7 @@ class LineRecipe:
         require(len(set(self.charset)) == len(self.charset), "charset", "each character once")
         require_names(self.name, self.charset)
         require(len(self.data) > 0, "data", "at least one source")
+        require(self.training.keep_stages <= len(self.network.stages), "keep_stages", "0 to the number of stages")
         require(0 <= self.seed < 2**32, "seed", "0 to 4294967295")
 
     def to_json(self) -> dict[str, Any]:

@@ -23,20 +23,16 @@ from edge_hwr.picture import decode_picture
 from .fonts import has_characters, set_text
 from .hands import Hand, write_line
 from .line_paper import photograph_line, scan_again, scan_line
+from .line_strokes import Strokes, to_unit_height, write_strokes
 from .line_text import Passages, as_written, is_plain, untokenised
 from .paper import Picture
 from .sources import held_out
-from .strokes import Coverage, Pen, StrokeSet, draw_strokes, load_strokes, roughen
+from .strokes import Coverage, StrokeSet, load_strokes, roughen
 
 log = logging.getLogger(__name__)
 
-_THICKEST = 0.07
-"""Of pens, in heights of a line: with thicker ones loops fill up."""
-
 _BOILERPLATE = 4
 """Of so many lines with the words that everybody wrote one is learned from: they would be learned by heart."""
-
-Strokes = list[npt.NDArray[np.float32]]
 
 
 class DrawnLine(NamedTuple):
@@ -128,7 +124,7 @@ class UnipenLines:
 
     def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> DrawnLine:
         strokes = self.strokes.strokes(int(self.rows[index]))
-        return DrawnLine(_write(strokes, rng, camera=camera), self.texts[index])
+        return DrawnLine(write_strokes(strokes, rng, camera=camera), self.texts[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +163,7 @@ class UnipenWords:
             joined += [stroke + np.array([x, 0.0], np.float32) for stroke in word]
             x += float(max(stroke[:, 0].max() for stroke in word))
             text = f"{text} {label}" if text else label
-        return DrawnLine(_write(_to_unit_height(joined), rng, camera=camera), text)
+        return DrawnLine(write_strokes(to_unit_height(joined), rng, camera=camera), text)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,39 +234,6 @@ def _on_baseline(strokes: Strokes, label: str) -> Strokes:
     origin = np.array([low[0], low[1]], np.float32)
     lift = np.array([0.0, above], np.float32)
     return [((stroke - origin) * np.float32(scale) - lift).astype(np.float32) for stroke in strokes]
-
-
-def _to_unit_height(strokes: Strokes) -> Strokes:
-    """Moved and scaled so that the box has the height 1, as recorded lines have."""
-    points = np.concatenate(strokes)
-    low, high = points.min(axis=0), points.max(axis=0)
-    scale = np.float32(1 / max(float(high[1] - low[1]), 0.1))
-    return [(stroke - low) * scale for stroke in strokes]
-
-
-def _write(strokes: Strokes, rng: np.random.Generator, *, camera: bool) -> Picture:
-    """Strokes of a line, in a slightly different hand, with a random pen at a random size."""
-    height = float(np.exp(rng.uniform(np.log(28), np.log(90))))
-    pen = Pen.random(rng)
-    # Pens are as wide as they are for characters, of whose heights a line has about one and a half.
-    thin = Pen(
-        min(pen.width * 0.65, _THICKEST), pen.pressure, pen.nib, pen.nib_angle, pen.faintness, pen.skips, pen.grain
-    )
-    ink = draw_strokes(_other_hand(strokes, rng), rng, height_px=height, pen=thin)
-    return photograph_line(ink, rng) if camera else scan_line(ink, rng)
-
-
-def _other_hand(strokes: Strokes, rng: np.random.Generator) -> Strokes:
-    """Slanted and stretched otherwise, along a less straight baseline; gentler than for characters alone."""
-    slant, aspect = rng.normal(0.0, (0.16, 0.14)).clip(-0.4, 0.4)
-    waves = [(rng.normal(0, 0.035), rng.uniform(0.6, 3.0), rng.uniform(0, 2 * np.pi)) for _ in range(2)]
-    moved = []
-    for stroke in strokes:
-        x, y = stroke[:, 0], stroke[:, 1]
-        (lift, turns, phase), (push, presses, start) = waves
-        bent = y + lift * np.sin(turns * x + phase)
-        moved.append(np.stack([(x + push * np.sin(presses * x + start) - slant * bent) * np.exp(aspect), bent], axis=1))
-    return [stroke.astype(np.float32) for stroke in moved]
 
 
 def _by_hand(text: str, font: Path, size: float, rng: np.random.Generator) -> Coverage:

@@ -18,7 +18,6 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -29,10 +28,11 @@ from .arithmetic import HALVED, WHOLE, arithmetic
 from .arrays import read_arrays
 from .lending import lend_line_weights, load_line_teacher
 from .line_batches import LineBatch, pack, plan_batches, prepare_lines, sample_lines
-from .line_network import build_line_network, greedy_texts, keep_stages, predict_lines, with_teacher
+from .line_network import build_line_network, greedy_texts, keep_stages, predict_lines
 from .line_pool import LinePool
 from .line_recipe import LineRecipe, LineTrainingRecipe
 from .line_run import LineRun
+from .line_step import step_function
 from .pacing import Weights, learning_rate_at, update_average
 from .quick_training import quickened
 
@@ -40,6 +40,10 @@ log = logging.getLogger(__name__)
 
 _AVERAGE_EVERY = 8
 """Steps between updates of the averaged weights."""
+
+_MOST_UNSOUND = 8
+"""Steps one after the other that may give no number: half precision has one in a thousand on some processors, and a
+training that diverges nothing else from then on."""
 
 _EPOCH_STEPS = 400
 """Steps between validations: a pass over all lines would take too long to wait for the next checkpoint."""
@@ -65,15 +69,17 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
     state = _State.fresh(recipe, pool.height)
     if not state.resume(run):
         state.borrow(recipe, sample_lines(pool, recipe.seed))
-    step = _step_function(state, recipe, pool)
+    step = step_function(state.model, state.optimizer, recipe, sample_lines(pool, recipe.seed))
     while (done := state.progress(recipe.training)) < 1.0:
         started = time.monotonic()
         losses, lines = _epoch(state, step, pool, training, recipe, console)
-        if not losses:
+        if not lines:
             break  # the time was up before the first batch was prepared
         seconds = time.monotonic() - started
         state.elapsed += seconds
         state.epoch += 1
+        if not losses:
+            continue
         figures = _validate(state, pool, validation, recipe.charset)
         entry = {
             "epoch": state.epoch,
@@ -107,6 +113,8 @@ class _State:
     epoch: int = 0
     step: int = 0
     elapsed: float = 0.0
+    unsound: int = 0
+    """So many steps before this one, one after the other, gave no number."""
     best_epoch: int = 0
     best_score: float = math.inf
     best_figures: dict[str, float] = field(default_factory=dict)
@@ -115,8 +123,7 @@ class _State:
     def fresh(cls, recipe: LineRecipe, height: int) -> _State:
         with arithmetic(HALVED):
             model = build_line_network(recipe.network, height=height, classes=len(recipe.charset) + 1)
-        if recipe.training.keep_stages:
-            keep_stages(model)
+        keep_stages(model, recipe.network.stages[: recipe.training.keep_stages])
         model = quickened(model)
         optimizer = keras.optimizers.AdamW(
             recipe.training.learning_rate, weight_decay=recipe.training.weight_decay, global_clipnorm=2.0
@@ -180,54 +187,6 @@ class _State:
         return {name: getattr(self, name) for name in ("epoch", "step", "elapsed")}
 
 
-def _step_function(state: _State, recipe: LineRecipe, pool: LinePool) -> Callable[..., Any]:
-    """One step of training as a graph for lines of any number and width; gives the loss per character."""
-    model, optimizer, pace = state.model, state.optimizer, recipe.training
-    both = model
-    if pace.teacher:
-        with arithmetic(HALVED):
-            teacher = quickened(load_line_teacher(recipe, sample_lines(pool, recipe.seed)))
-        both = with_teacher(model, teacher, same_stages=pace.keep_stages and pace.teacher == pace.start_from)
-
-    @tf.function(  # type: ignore[untyped-decorator]
-        input_signature=[
-            tf.TensorSpec((None, None, None, 1), tf.uint8),
-            tf.TensorSpec((None,), tf.int32),
-            tf.TensorSpec((None,), tf.int32),
-            tf.TensorSpec((None,), tf.int32),
-        ]
-    )
-    def step(lines: Any, steps: Any, labels: Any, lengths: Any) -> Any:
-        with tf.GradientTape() as tape:
-            outputs = both(tf.cast(lines, tf.float32) / 255.0, training=True)
-            scores = tf.cast((outputs[0] if pace.teacher else outputs)[:, 0], tf.float32)
-            # The classic kernel over sparse labels: Keras' own loss takes ten times as long on a processor.
-            losses = tf.compat.v1.nn.ctc_loss(
-                tf.RaggedTensor.from_row_lengths(labels, lengths).to_sparse(),
-                scores,
-                steps,
-                time_major=False,
-                ignore_longer_outputs_than_inputs=True,
-            )
-            loss = tf.reduce_sum(losses)
-            if pace.teacher:
-                apart = _divergence(tf.cast(outputs[1][:, 0], tf.float32), scores, steps)
-                loss = (1 - pace.teacher_share) * loss + pace.teacher_share * apart
-            loss = loss / tf.cast(tf.reduce_sum(lengths), tf.float32)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss
-
-    return step  # type: ignore[no-any-return]
-
-
-def _divergence(taught: Any, scores: Any, steps: Any) -> Any:
-    """How far the scores (B, steps, classes) are from a teacher's (Kullback-Leibler), summed over each line's steps."""
-    said = tf.nn.softmax(taught)
-    apart = tf.reduce_sum(said * (tf.nn.log_softmax(taught) - tf.nn.log_softmax(scores)), axis=-1)
-    return tf.reduce_sum(apart * tf.sequence_mask(steps, tf.shape(apart)[1], apart.dtype))
-
-
 def _epoch(
     state: _State,
     step: Callable[..., Any],
@@ -250,13 +209,17 @@ def _epoch(
                 break
             state.optimizer.learning_rate.assign(learning_rate_at(done, peak=pace.learning_rate, warmup=pace.warmup))
             loss = float(step(batch.lines, batch.steps, batch.labels, batch.lengths))
-            if not math.isfinite(loss):
+            lines += len(batch.lines)
+            state.unsound = 0 if math.isfinite(loss) else state.unsound + 1
+            if state.unsound > _MOST_UNSOUND:
                 raise TrainingError(
                     f"the loss is {loss} in epoch {state.epoch + 1}: lower learning_rate in the recipe and train "
                     "in another --out folder"
                 )
+            if state.unsound:
+                log.warning("a step of epoch %d gave no number and was left out", state.epoch + 1)
+                continue
             losses.append(loss)
-            lines += len(batch.lines)
             state.step += 1
             if state.step % _AVERAGE_EVERY == 0:
                 # Early on, an average over few steps: the first ones are not worth remembering.

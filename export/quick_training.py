@@ -47,7 +47,8 @@ class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
             is_training=True,
         )
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + now * (1 - self.momentum))
+            # A step that gives no number, which trainings leave out, must not stay in here.
+            moving.assign(moving * self.momentum + tf.where(tf.math.is_finite(now), now, moving) * (1 - self.momentum))
         return tf.cast(outputs, inputs.dtype)
 
 

@@ -9,11 +9,12 @@ synthesis from handwritten glyphs", IWFHR 1996.)
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import cv2
@@ -60,6 +61,15 @@ cut with the least ink within so many columns to either side of that is taken.""
 _LIFT = 3
 """Rows by which a piece is raised or lowered, at most, so that its strokes meet those of the piece before it."""
 
+_UNICASE_SHARE = 0.15
+"""Of the lines: so many people write some of the small letters as small capitals."""
+
+_UNICASE_LETTERS = "abdefghlmnpqrstu"
+"""Small letters that do not look like their capitals."""
+
+_BASELINE = 60
+"""The row of a strip that letters stand on, more or less."""
+
 _TRIES = 60
 _SLANTS = np.linspace(-0.9, 0.9, 19)
 _END = "\0"
@@ -87,16 +97,25 @@ class WrittenHand:
     strips: tuple[bytes, ...]
     slant: float
 
-    def compose(self, text: str, rng: np.random.Generator) -> Coverage | None:
-        """The text in this hand, uint8 (96, W), ink 255; None where a character of it is missing."""
+    def compose(
+        self, text: str, rng: np.random.Generator, capitals: Mapping[str, float] = MappingProxyType({})
+    ) -> Coverage | None:
+        """The text in this hand, uint8 (96, W), ink 255; None where a character of it is missing.
+
+        Each small letter of `capitals` is written as its capital, so many times as large, where the hand has that.
+        """
+        capitals = {letter: size for letter, size in capitals.items() if letter.upper() in self.text}
         pieces = []
         at = 0
         while at < len(text):
-            found = self._find(text, at, rng)
+            size = capitals.get(text[at])
+            plain = next((place for place in range(at, len(text)) if text[place] in capitals), len(text))
+            found = self._find(text[at:plain] if size is None else text[at].upper(), rng)
             if found is None:
                 return None
             begin, count = found
-            pieces.append(self._cut(begin, count))
+            piece = self._cut(begin, count)
+            pieces.append(piece if size is None else _smaller(piece, size))
             at += count
         return _sheared(_joined(pieces), self.slant)
 
@@ -104,10 +123,10 @@ class WrittenHand:
         """The words of a text for which this hand has all characters."""
         return " ".join(word for word in text.split(" ") if word and set(word) <= set(self.text))
 
-    def _find(self, text: str, at: int, rng: np.random.Generator) -> tuple[int, int] | None:
-        """Where the longest piece of the text from `at` on begins, one of them by chance, and its length."""
-        for count in range(min(_LONGEST_PIECE, len(text) - at), 0, -1):
-            piece = text[at : at + count]
+    def _find(self, text: str, rng: np.random.Generator) -> tuple[int, int] | None:
+        """Where the longest piece that the text begins with was written, one of them by chance, and its length."""
+        for count in range(min(_LONGEST_PIECE, len(text)), 0, -1):
+            piece = text[:count]
             start = int(rng.integers(len(self.text)))
             begin = self.text.find(piece, start)
             if begin < 0:
@@ -167,7 +186,8 @@ class RecomposedLines:
         for _ in range(_TRIES):
             hand = self.hands[rng.integers(len(self.hands))]
             text = hand.known(self.passages.draw(rng))
-            ink = hand.compose(text, rng) if len(text) >= _SHORTEST_LINE else None
+            capitals = _some_capitals(rng) if rng.random() < _UNICASE_SHARE else {}
+            ink = hand.compose(text, rng, capitals) if len(text) >= _SHORTEST_LINE else None
             if ink is not None and ink.any():
                 return DrawnLine(photograph_line(ink, rng) if camera else scan_line(ink, rng), text)
         raise DatasetError("the writers lack characters of nearly all texts: leave `recomposed` out of the recipe")
@@ -228,6 +248,21 @@ def _cuts(upright: Strip, ends: Sequence[float] | npt.NDArray[np.float64]) -> li
         cost = [(ink[at] if at < len(ink) else 0.0) + 0.3 * abs(at - end) for at in near.tolist()]
         cuts.append(int(near[int(np.argmin(cost))]) if len(near) else len(ink))
     return cuts
+
+
+def _some_capitals(rng: np.random.Generator) -> dict[str, float]:
+    """Some small letters and how large their capitals are written for them."""
+    size = rng.uniform(0.6, 0.85)
+    chosen = rng.choice(list(_UNICASE_LETTERS), int(rng.integers(1, 9)), replace=False)
+    return dict.fromkeys(chosen.tolist(), float(size))
+
+
+def _smaller(piece: Strip, size: float) -> Strip:
+    """So many times as large, on the same baseline."""
+    height, width = piece.shape
+    small = cv2.resize(piece, (max(round(width * size), 1), round(height * size)), interpolation=cv2.INTER_AREA)
+    top = round(_BASELINE * (1 - size))
+    return np.asarray(cv2.copyMakeBorder(small, top, height - top - len(small), 0, 0, cv2.BORDER_CONSTANT), np.uint8)
 
 
 def _joined(pieces: Sequence[Strip]) -> Strip:

@@ -18,9 +18,11 @@ from rich.console import Console
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
+from edge_hwr.export.averaging import load_averaged
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, load_lender
-from edge_hwr.export.line_batches import plan_batches, prepare_lines
+from edge_hwr.export.line_batches import plan_batches, prepare_lines, sample_lines
+from edge_hwr.export.line_bias import with_fitted_bias
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
 from edge_hwr.export.line_network import build_line_network, predict_lines
 from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool, steps_needed
@@ -123,33 +125,85 @@ def test_a_smaller_network_begins_with_the_first_layers_of_a_larger_one(trained:
         train.main([str(other), *given, "--out", str(tmp_path / "other")], standalone_mode=False)
 
 
-def test_layers_of_context_that_are_added_to_a_trained_network_do_nothing_at_first(
-    trained: Path, tmp_path: Path, pool: LinePool
+@pytest.mark.parametrize(
+    ("small", "large"), [("context = [1, 2]", "context = [1, 2, 4, 1]"), ("features = 32", "features = 40")]
+)
+def test_what_is_added_to_a_trained_network_does_nothing_at_first(
+    small: str, large: str, trained: Path, tmp_path: Path, pool: LinePool
 ):
-    deeper = tmp_path / "deeper.toml"
     recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
-    deeper.write_text(recipe.replace("context = [1, 2]", "context = [1, 2, 4, 1]"), "utf-8")
-    wanted = load_recipe(deeper)
+    larger = tmp_path / "larger.toml"
+    larger.write_text(recipe.replace(small, large), "utf-8")
+    wanted = load_recipe(larger)
     assert isinstance(wanted, LineRecipe)
     before, added = load_lender(trained), build_line_network(wanted.network, height=48, classes=6)
     lend_line_weights(trained, wanted, added, ())
     lines = np.stack([np.resize(pool.line(row), (48, 256)) for row in range(6)])[..., np.newaxis]
+    assert added.count_params() > before.count_params()
     assert np.allclose(predict_lines(before, lines), predict_lines(added, lines), atol=1e-4)
 
 
 def test_a_smaller_network_learns_from_a_teacher_whose_stages_it_keeps(trained: Path, tmp_path: Path):
     recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
     pupil = tmp_path / "pupil.toml"
-    learned = f'[training]\nkeep_stages = true\nteacher = "{trained}"\nteacher_share = 0.8'
+    learned = f'[training]\nkeep_stages = 3\nteacher = "{trained}"\nteacher_share = 0.8'
     pupil.write_text(recipe.replace("context = [1, 2]", "context = [1]").replace("[training]", learned, 1), "utf-8")
     given = ["--data", str(trained.parent / "drawn"), "--workers", "1", "--start-from", str(trained), "--epochs", "4"]
     train.main([str(pupil), *given, "--out", str(tmp_path / "run")], standalone_mode=False)
     entries = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
     assert entries[-1]["loss"] < 0.8 * entries[0]["loss"]
-    lent, learned_weights = load_lender(trained).get_weights(), load_lender(tmp_path / "run").get_weights()
-    sequence = next(number for number, array in enumerate(lent) if array.ndim == 4 and array.shape[0] > 3)
-    assert all(np.array_equal(lent[at], learned_weights[at]) for at in range(sequence))
-    assert not np.array_equal(lent[sequence], learned_weights[sequence])
+    _check_what_was_kept(trained, tmp_path / "run", stages=3)
+
+
+def test_the_first_stages_alone_may_be_kept(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    other = tmp_path / "other.toml"
+    other.write_text(recipe.replace("[training]", "[training]\nkeep_stages = 1", 1), "utf-8")
+    given = ["--data", str(trained.parent / "drawn"), "--workers", "1", "--start-from", str(trained), "--epochs", "1"]
+    train.main([str(other), *given, "--out", str(tmp_path / "run")], standalone_mode=False)
+    _check_what_was_kept(trained, tmp_path / "run", stages=1)
+
+
+def test_a_wider_network_is_averaged_with_the_one_it_began_with(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    wider = tmp_path / "wider.toml"
+    wider.write_text(recipe.replace("features = 32", "features = 40"), "utf-8")
+    given = ["--data", str(trained.parent / "drawn"), "--workers", "1", "--start-from", str(trained), "--epochs", "2"]
+    train.main([str(wider), *given, "--out", str(tmp_path / "run")], standalone_mode=False)
+    mean = load_averaged(open_line_run(tmp_path / "run"), [trained], ()).get_weights()
+    own, narrow = load_lender(tmp_path / "run").get_weights(), load_lender(trained).get_weights()
+    assert [array.shape for array in mean] == [array.shape for array in own]
+    assert np.allclose(mean[0], (own[0] + narrow[0]) / 2)
+    assert np.allclose(mean[-2][:, :, :32], (own[-2][:, :, :32] + narrow[-2]) / 2)
+    assert np.allclose(mean[-2][:, :, 32:], own[-2][:, :, 32:] / 2)
+    with pytest.raises(TrainingError, match="another network than"):
+        load_averaged(open_line_run(trained), [tmp_path / "run"], ())
+
+
+def test_a_network_that_says_the_blank_too_readily_is_made_to_say_it_less(pool: LinePool):
+    charset = open_bundle("lines").metadata.charset
+    network = load_lender(Path("lines"), sample_lines(pool, 1))
+    *others, bias = network.get_weights()
+    found = []
+    for _ in range(10):  # until characters are lost
+        bias[-1] += 2
+        network.set_weights([*others, bias])
+        fitted, (blank, _) = with_fitted_bias(network, pool, charset)
+        assert blank <= 0
+        assert fitted.get_weights()[-1][-1] == pytest.approx(bias[-1] + blank)
+        found.append(blank)
+    assert min(found) < 0
+
+
+def _check_what_was_kept(lender: Path, run: Path, *, stages: int) -> None:
+    """Of a training that began with a lender, after its last step: so many stages are the lender's, the next is not."""
+    found = open_line_run(run).checkpoint()
+    assert found is not None
+    lent = load_lender(lender).get_weights()
+    with np.load(found[0] / "weights.npz") as arrays:
+        learned = [arrays[f"model{at}"] for at in range(5 * stages + 1)]
+    assert all(np.array_equal(lent[at], learned[at]) for at in range(5 * stages))
+    assert not np.array_equal(lent[5 * stages], learned[5 * stages])
 
 
 def test_a_network_with_stages_of_its_own_learns_from_a_teacher(trained: Path, tmp_path: Path):
@@ -177,7 +231,7 @@ def test_teachers_that_cannot_teach_are_refused_before_anything_is_drawn(trained
 
 def test_stages_are_kept_of_a_lender_that_has_the_same(trained: Path, tmp_path: Path):
     recipe = (
-        (trained.parent / "tiny-lines.toml").read_text("utf-8").replace("[training]", "[training]\nkeep_stages = true")
+        (trained.parent / "tiny-lines.toml").read_text("utf-8").replace("[training]", "[training]\nkeep_stages = 3")
     )
     pupil = tmp_path / "pupil.toml"
     given = [str(pupil), "--data", str(trained.parent / "drawn"), "--out", str(tmp_path / "run"), "--workers", "1"]
@@ -376,6 +430,15 @@ def test_texts_are_brought_to_what_can_be_told_apart_on_paper():
         as_written("l\u2019e\u0301te\u0301 \u2014 \u201coui\u201d\u2026\u00a0 non") == 'l\'\u00e9t\u00e9 - "oui"... non'
     )
     assert untokenised("( ab ) , c !") == "(ab), c!"
+
+
+def test_a_training_that_diverges_ends_in_a_line(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    wild = tmp_path / "wild.toml"
+    wild.write_text(recipe.replace("learning_rate = 1e-2", "learning_rate = 1e38"), "utf-8")
+    given = ["--data", str(trained.parent / "drawn"), "--workers", "1", "--epochs", "9", "--out", str(tmp_path / "run")]
+    with pytest.raises(TrainingError, match=r"the loss is nan in epoch \d: lower learning_rate"):
+        train.main([str(wild), *given], standalone_mode=False)
 
 
 def test_the_learning_rate_rises_then_falls():

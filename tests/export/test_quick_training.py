@@ -87,3 +87,11 @@ def test_other_depthwise_convolutions_stay_what_they_are():
     model = keras.Model(inputs, layers.DepthwiseConv2D((1, 3), depth_multiplier=2)(strided))
     row = np.random.default_rng(2).random((2, 1, 20, 5), np.float32)
     assert np.array_equal(model(row), quickened(model)(row))
+
+
+def test_a_batch_without_numbers_is_not_remembered():
+    quick = quickened(lines())
+    before = quick.get_weights()
+    quick(np.full((2, 16, 64, 1), np.nan, np.float32), training=True)
+    for kept, weight in zip(before, quick.get_weights(), strict=True):
+        assert np.allclose(kept, weight)

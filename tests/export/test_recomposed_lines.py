@@ -95,6 +95,22 @@ def test_a_recomposed_line_says_its_text(tmp_path: Path, writers: tuple[str, str
     assert set(" ".join(line.text for line in drawn).split(" ")) <= set(" ".join(wanted).split(" "))
 
 
+def test_small_letters_may_be_written_as_small_capitals(tmp_path: Path, writers: tuple[str, str, str]):
+    lines_reader, rng = open_bundle("lines"), np.random.default_rng(2)
+    written = ("NAME", "name", "TREE", "tree", "anna")
+    scans = write_scans(tmp_path / "scans.zip", dict.fromkeys(writers, 30), words=written)
+    (tmp_path / "en.txt").write_text("name tree\n", "utf-8")
+    lines = RecomposedLines(scans, Passages.load([tmp_path / "en.txt"], "".join(lines_reader.labels)), 1, lines_reader)
+    hand, reader = lines.hands[0], CropReader(lines_reader)
+    plain, capital = (hand.compose("name tree", rng, capitals) for capitals in ({}, {"n": 0.8, "e": 0.8, "z": 0.8}))
+    assert plain is not None
+    assert capital is not None
+    texts = [reader.read(255 - ink).decoded.text for ink in (plain, capital)]
+    assert texts[0] == "name tree"
+    assert texts[1].lower() == "name tree"
+    assert sum(map(str.isupper, texts[1])) >= 3
+
+
 def test_writers_held_out_lend_no_hand(scans: Path, texts: Path, line_bundle: Bundle):
     passages = Passages.load([texts / "en.txt"], "".join(line_bundle.labels))
     lines = RecomposedLines(scans, passages, 5, line_bundle)

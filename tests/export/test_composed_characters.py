@@ -1,0 +1,102 @@
+"""Lines of recorded characters: they say what they should, in hands that may be learned from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_lines import RECIPE
+
+from edge_hwr.bundle import open_bundle
+from edge_hwr.crop_reader import CropReader
+from edge_hwr.errors import DatasetError, RecipeError
+from edge_hwr.export.composed_characters import UnipenCharacters
+from edge_hwr.export.line_data import find_line_sources
+from edge_hwr.export.line_recipe import LineRecipe
+from edge_hwr.export.line_text import Passages
+from edge_hwr.export.recipe import load_recipe
+from edge_hwr.export.sources import held_out
+from edge_hwr.metrics import character_error_rate
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def pack(path: Path, writers: dict[int, str]) -> Path:
+    """Strokes as the UNIPEN files have them: of each writer an upright bar for each of these characters."""
+    labels = [(letter, writer) for writer, letters in writers.items() for letter in letters]
+    np.savez(
+        path,
+        delta=np.tile(np.array([[0, 0], [20, 400]], np.int16), (len(labels), 1)),
+        stroke_len=np.full(len(labels), 2, np.uint16),
+        n_strokes=np.ones(len(labels), np.uint16),
+        label=np.array([letter for letter, _ in labels]),
+        writer=np.array([writer for _, writer in labels], np.int32),
+        test=np.array([writer == 1 for _, writer in labels]),
+        source=np.zeros(len(labels), np.uint8),
+        source_names=np.array(["abc"]),
+        unit=np.int32(4),
+        height=np.int32(100),
+    )
+    return path
+
+
+@pytest.fixture
+def passages(tmp_path: Path) -> Passages:
+    (tmp_path / "fr.txt").write_text("la forêt, où l'été était doux\nça n'a pas d'importance : aïe\n", "utf-8")
+    return Passages.load([tmp_path / "fr.txt"], "".join(open_bundle("lines").labels))
+
+
+def test_a_line_of_recorded_characters_says_its_text(passages: Passages) -> None:
+    path = Path(os.environ.get("EDGE_HWR_DATA", "../shared/data")) / "unipen/chars_strokes.npz"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    lines, reader = UnipenCharacters.load(path, passages, 60), CropReader(open_bundle("lines"))
+    rng = np.random.default_rng(1)
+    drawn = [lines.draw(index, rng, camera=False) for index in range(60)]
+    read = [reader.read(line.picture).decoded.text for line in drawn]
+    assert character_error_rate([line.text for line in drawn], read) < 0.25
+    assert {"é", ",", "ç"} <= set("".join(line.text for line in drawn))
+
+
+def test_only_hands_that_may_be_learned_from_and_have_their_letters_write(tmp_path: Path, passages: Passages) -> None:
+    apart = next(writer for writer in range(2, 1000) if held_out(f"writer {writer}"))
+    others = [writer for writer in range(2, 1000) if not held_out(f"writer {writer}")][:3]
+    writers = {1: LETTERS, apart: LETTERS, others[0]: LETTERS, others[1]: LETTERS[:20], others[2]: LETTERS[:19]}
+    lines = UnipenCharacters.load(pack(tmp_path / "strokes.npz", writers), passages, 5)
+    assert len(lines.hands) == 2
+    assert not lines.validation.any()
+    with pytest.raises(DatasetError, match="no writer of 20 small letters"):
+        UnipenCharacters.load(pack(tmp_path / "few.npz", {others[0]: "abc"}), passages, 5)
+
+
+def test_texts_that_no_writer_can_write_end_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "de.txt").write_text("12345 67890\n", "utf-8")
+    writer = next(writer for writer in range(2, 1000) if not held_out(f"writer {writer}"))
+    figures = Passages.load([tmp_path / "de.txt"], "0123456789 ")
+    lines = UnipenCharacters.load(pack(tmp_path / "strokes.npz", {writer: LETTERS}), figures, 5)
+    with pytest.raises(DatasetError, match="lack characters of nearly all texts"):
+        lines.draw(0, np.random.default_rng(1), camera=False)
+
+
+def test_a_recipe_gets_its_lines_of_characters(tmp_path: Path) -> None:
+    (tmp_path / "unipen").mkdir()
+    writer = next(writer for writer in range(2, 1000) if not held_out(f"writer {writer}"))
+    strokes = pack(tmp_path / "unipen" / "chars_strokes.npz", {writer: LETTERS})
+    (tmp_path / "en.txt").write_text("abc cab\n", "utf-8")
+    found, files = find_line_sources(
+        _recipe(tmp_path, 'source = "unipen-characters"\nsamples = 7\nclean = 1'), [tmp_path]
+    )
+    assert [drawn.source.name for drawn in found] == ["unipen-characters"]
+    assert files == [strokes, tmp_path / "en.txt"]
+    with pytest.raises(RecipeError, match="samples"):
+        _recipe(tmp_path, 'source = "unipen-characters"\nclean = 1')
+
+
+def _recipe(folder: Path, source: str) -> LineRecipe:
+    path = folder / "characters.toml"
+    path.write_text(RECIPE.format(epochs=1).replace("[training]", f"[[data]]\n{source}\n\n[training]", 1), "utf-8")
+    loaded = load_recipe(str(path))
+    assert isinstance(loaded, LineRecipe)
+    return loaded
