@@ -209,9 +209,19 @@ def recipe_from_json(table: Mapping[str, Any], *, where: str = "recipe") -> Reci
     task = table.get("task", "glyph")
     if not isinstance(task, str) or task not in kinds:
         raise RecipeError(f"{where}: task = {task!r}: wanted one of {', '.join(map(repr, kinds))}")
-    recipe = _convert(kinds[task], table, "", where)
+    recipe = _convert(kinds[task], _numbering_kept_stages(table), "", where)
     assert isinstance(recipe, Recipe | LineRecipe)
     return recipe
+
+
+def _numbering_kept_stages(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Models and runs of before `keep_stages` was a number say false for none, and true for all stages."""
+    training, network = table.get("training"), table.get("network")
+    if not isinstance(training, Mapping) or not isinstance(training.get("keep_stages"), bool):
+        return table
+    stages = network.get("stages") if isinstance(network, Mapping) else None
+    count = len(stages) if training["keep_stages"] and isinstance(stages, list | tuple) else 0
+    return {**table, "training": {**training, "keep_stages": count}}
 
 
 def shipped_recipes() -> list[str]:

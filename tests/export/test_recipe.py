@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge_hwr.errors import RecipeError, UsageError
 from edge_hwr.export.commands import train
+from edge_hwr.export.line_recipe import LineRecipe
 from edge_hwr.export.recipe import load_recipe, recipe_from_json, shipped_recipes
 
 SMALL = """\
@@ -37,6 +38,15 @@ def test_every_shipped_recipe_loads_and_survives_json() -> None:
         recipe = load_recipe(name)
         assert recipe.name == name
         assert recipe_from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+@pytest.mark.parametrize(("before", "now"), [(False, 0), (True, 3)])
+def test_recipes_of_before_kept_all_stages_or_none(before: bool, now: int) -> None:
+    table = load_recipe("lines-nano").to_json()
+    table["training"]["keep_stages"] = before
+    recipe = recipe_from_json(table)
+    assert isinstance(recipe, LineRecipe)
+    assert recipe.training.keep_stages == now
 
 
 def test_a_recipe_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
