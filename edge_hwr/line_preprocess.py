@@ -202,29 +202,14 @@ def _paper(grey: Grey) -> Grey:
 def _without_rules(depth: Grey) -> Grey:
     """Less what is as dark all along a run half as long again as the crop is high: printed rules, no strokes."""
     length = min(depth.shape[0] * 3 // 2, depth.shape[1])
+    run = cv2.getStructuringElement(cv2.MORPH_RECT, (length, 1))
     # Gaps of four columns are bridged, for dotted ones. Each row stands alone: with several at once, for rules that
     # climb and ripple, a word written without lifting the pen would have one in its middle.
-    bridged = np.asarray(cv2.morphologyEx(depth, cv2.MORPH_CLOSE, _RULE_KERNEL), np.uint8)
-    rows = _with_runs(bridged, length)
-    if not len(rows):
-        return depth
-    run = cv2.getStructuringElement(cv2.MORPH_RECT, (length, 1))
-    above = cv2.subtract(depth[rows], cv2.morphologyEx(bridged[rows], cv2.MORPH_OPEN, run))
+    bridged = cv2.morphologyEx(depth, cv2.MORPH_CLOSE, _RULE_KERNEL)
+    rules = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, run)
+    above = cv2.subtract(depth, rules)
     # Ink that is clearly darker than the rule under it loses nothing.
-    without = depth.copy()
-    without[rows] = cv2.min(depth[rows], cv2.add(above, above))
-    return without
-
-
-def _with_runs(depth: Grey, length: int) -> NDArray[np.intp]:
-    """The rows that may have a run of so many columns without bare paper, and some more: in most there is none.
-
-    Beyond the ends of the crop, as in morphology, every row goes on.
-    """
-    between = max(length // 4, 1)
-    dark = np.pad(depth[:, ::between] > 0, ((0, 0), (2, 2)), constant_values=True)
-    # A run that is four times as long as they are apart holds at least three of the columns looked at.
-    return np.flatnonzero((dark[:, :-2] & dark[:, 1:-1] & dark[:, 2:]).any(axis=1))
+    return np.asarray(cv2.min(depth, cv2.add(above, above)), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

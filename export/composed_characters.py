@@ -1,8 +1,8 @@
-"""Lines of recorded characters: writers who only wrote characters one by one are made to write text.
+"""Lines of recorded characters: writers who wrote characters one by one are made to write text.
 
-UNIPEN has many more hands in its single characters than in its words and lines. Each text is put together of one
-writer's characters, set on a baseline by what is known of the letters; accents and marks, of which the recordings have
-none or do not tell the size, are drawn.
+Most of those who wrote UNIPEN's single characters wrote none of its words, and have other hands. Each text is put
+together of one writer's characters, set on a baseline by what is known of the letters; accents and marks, of which the
+recordings have none or do not tell the size, are drawn.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _ACCENTS = {
 }
 """Above a letter: strokes of points (x, y) about the middle of the letter, y down, in heights of small letters."""
 
-_CEDILLA = ([(0.0, 0.0), (0.12, 0.18), (-0.1, 0.35)],)
+_CEDILLAS = {"\u0327": ([(0.0, 0.0), (0.12, 0.18), (-0.1, 0.35)],)}
+"""The same below a letter."""
 
 _MARKS = {
     ".": ([(0.0, -0.06), (0.05, 0.0)],),
@@ -118,7 +119,7 @@ class UnipenCharacters:
         letter, *accents = list(unicodedata.normalize("NFD", character))
         above, below = _extent(letter)
         drawn = self.strokes.strokes(int(rng.choice(hand[letter])))
-        if "i" <= letter <= "j" and accents and len(drawn) > 1:
+        if letter in "ij" and accents and len(drawn) > 1:
             drawn = drawn[:1]  # the accent stands for the dot
             above = 1.0
         points = np.concatenate(drawn)
@@ -127,8 +128,8 @@ class UnipenCharacters:
         width = float(high[0] - low[0]) * float(scale)
         scaled = [(stroke - low) * scale - np.array([0.0, above], np.float32) for stroke in drawn]
         for accent in accents:
-            strokes, y = (_CEDILLA, 0.05) if accent == "\u0327" else (_ACCENTS[accent], -above - rng.uniform(0.15, 0.4))
-            scaled += _unsteady(strokes, (width / 2, y), rng)
+            y = 0.05 if accent in _CEDILLAS else -above - rng.uniform(0.15, 0.4)
+            scaled += _unsteady((_ACCENTS | _CEDILLAS)[accent], (width / 2, y), rng)
         return [stroke.astype(np.float32) for stroke in scaled]
 
 
@@ -136,7 +137,7 @@ def _writable(character: str, hand: dict[str, npt.NDArray[np.intp]]) -> bool:
     if character in _MARKS:
         return True
     letter, *accents = list(unicodedata.normalize("NFD", character))
-    return letter in hand and all(accent in _ACCENTS or accent == "\u0327" for accent in accents)
+    return letter in hand and _ACCENTS.keys() | _CEDILLAS.keys() >= set(accents)
 
 
 def _extent(letter: str) -> tuple[float, float]:

@@ -20,6 +20,7 @@ _AHEAD = 6
 _PATIENCE_S = 300.0
 
 _SAMPLED, _SAMPLED_COLUMNS = 16, 16384
+_VALIDATED_COLUMNS = 32768
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +61,14 @@ def pack(lines: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str], index: di
     steps = np.array([-(-line.shape[1] // STRIDE) for line in lines], np.int32)
     labels = np.array([index[character] for text in texts for character in text], np.int32)
     return LineBatch(padded, steps, labels, np.array([len(text) for text in texts], np.int32))
+
+
+def validation_batches(pool: LinePool) -> Iterator[tuple[list[int], LineBatch]]:
+    """All validation lines as they were drawn, without their labels, and their indices in the pool."""
+    rows = np.flatnonzero(pool.validation)
+    for part in plan_batches(pool.widths[rows], _VALIDATED_COLUMNS):
+        chosen = rows[part].tolist()
+        yield chosen, pack([pool.line(row) for row in chosen], [""] * len(chosen), {})
 
 
 def sample_lines(pool: LinePool, seed: int) -> Iterator[npt.NDArray[np.uint8]]:

@@ -22,7 +22,7 @@ from edge_hwr.line_runtime import LineModel
 
 from .averaging import check_average, load_averaged
 from .line_batches import sample_lines
-from .line_bias import with_fitted_bias
+from .line_bias import fit_bias
 from .line_pool import LinePool
 from .line_run import LineRun
 from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
@@ -83,7 +83,7 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
     with console.status("converting and measuring") as status:
         model = load_averaged(run, options.average_with, sample_lines(pool, run.recipe.seed))
         status.update("fitting the bias of the blank and the space")
-        model, bias = with_fitted_bias(model, pool, run.recipe.charset)
+        bias = fit_bias(model, pool, run.recipe.charset)
         status.update("converting and measuring")
         candidates, chosen = _convert_all(run, model, pool, calibration, options, status)
     console.print(_table(candidates))

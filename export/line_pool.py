@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from edge_hwr.errors import DatasetError, TrainingError
 from edge_hwr.line_preprocess import LinePreprocessing, preprocess_line
+from edge_hwr.metrics import character_error_rate
 
 from .arrays import check_array, read_arrays
 from .drawing_processes import draw_in_processes
@@ -85,6 +86,15 @@ class LinePool:
             }
             for number, name in enumerate(self.groups)
         }
+
+    def error_rates(self, read: Mapping[int, str]) -> dict[str, float]:
+        """Character error rates, 0..1, by group, of lines (their indices) that were read so."""
+        rates = {}
+        for number, name in enumerate(self.groups):
+            own = [row for row in read if self.group[row] == number]
+            if own:
+                rates[name] = character_error_rate([self.texts[row] for row in own], [read[row] for row in own])
+        return rates
 
     def save(self, path: Path) -> None:
         """Write an npz file, whole or not at all."""

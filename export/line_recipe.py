@@ -101,7 +101,7 @@ class LineTrainingRecipe:
         require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
         require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
         require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
-        require(0 <= self.keep_stages <= 4, "keep_stages", "0 to the number of stages")
+        require(self.keep_stages >= 0, "keep_stages", "0 or more")
         require(0 < self.teacher_share < 1, "teacher_share", "more than 0 and less than 1")
 
 

@@ -22,7 +22,7 @@ def step_function(
 ) -> Callable[..., Any]:
     """One step of training as a graph for lines of any number and width; gives the loss per character.
 
-    A step whose loss or gradient is no number changes no weights, and gives no number. `samples` are batches of lines
+    A step whose loss or gradient is no number trains no weights, and gives no number. `samples` are batches of lines
     that a teacher is made for.
     """
     pace = recipe.training

@@ -22,12 +22,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from edge_hwr.errors import TrainingError
-from edge_hwr.metrics import character_error_rate
 
 from .arithmetic import HALVED, WHOLE, arithmetic
 from .arrays import read_arrays
 from .lending import lend_line_weights, load_line_teacher
-from .line_batches import LineBatch, pack, plan_batches, prepare_lines, sample_lines
+from .line_batches import plan_batches, prepare_lines, sample_lines, validation_batches
 from .line_network import build_line_network, greedy_texts, keep_stages, predict_lines
 from .line_pool import LinePool
 from .line_recipe import LineRecipe, LineTrainingRecipe
@@ -65,7 +64,7 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
     """
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
-    training, validation = np.flatnonzero(~pool.validation), np.flatnonzero(pool.validation)
+    training = np.flatnonzero(~pool.validation)
     state = _State.fresh(recipe, pool.height)
     if not state.resume(run):
         state.borrow(recipe, sample_lines(pool, recipe.seed))
@@ -80,7 +79,7 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> LineOutcome:
         state.epoch += 1
         if not losses:
             continue
-        figures = _validate(state, pool, validation, recipe.charset)
+        figures = _validate(state, pool, recipe.charset)
         entry = {
             "epoch": state.epoch,
             "elapsed_s": round(state.elapsed, 1),
@@ -210,6 +209,7 @@ def _epoch(
             state.optimizer.learning_rate.assign(learning_rate_at(done, peak=pace.learning_rate, warmup=pace.warmup))
             loss = float(step(batch.lines, batch.steps, batch.labels, batch.lengths))
             lines += len(batch.lines)
+            progress.advance(bar)
             state.unsound = 0 if math.isfinite(loss) else state.unsound + 1
             if state.unsound > _MOST_UNSOUND:
                 raise TrainingError(
@@ -225,26 +225,17 @@ def _epoch(
                 # Early on, an average over few steps: the first ones are not worth remembering.
                 keep = min(pace.average**_AVERAGE_EVERY, state.step / (state.step + 10 * _AVERAGE_EVERY))
                 update_average(state.average, state.model.get_weights(), keep)
-            progress.advance(bar)
     return losses, lines
 
 
-def _validate(state: _State, pool: LinePool, rows: npt.NDArray[np.intp], charset: str) -> dict[str, float]:
+def _validate(state: _State, pool: LinePool, charset: str) -> dict[str, float]:
     """Character error rate of the averaged weights, in percent, by group."""
     read: dict[int, str] = {}
     with state.averaged():
-        for part in plan_batches(pool.widths[rows], 32768):
-            chosen = rows[part].tolist()
-            batch: LineBatch = pack([pool.line(row) for row in chosen], [""] * len(chosen), {})
+        for rows, batch in validation_batches(pool):
             texts = greedy_texts(predict_lines(state.model, batch.lines), batch.steps.tolist(), charset)
-            read |= dict(zip(chosen, texts, strict=True))
-    figures = {}
-    for number, name in enumerate(pool.groups):
-        own = [row for row in rows.tolist() if pool.group[row] == number]
-        if own:
-            rate = character_error_rate([pool.texts[row] for row in own], [read[row] for row in own])
-            figures[name] = round(100 * rate, 3)
-    return figures
+            read |= dict(zip(rows, texts, strict=True))
+    return {name: round(100 * rate, 3) for name, rate in pool.error_rates(read).items()}
 
 
 def _keep_best(run: LineRun, state: _State, height: int, figures: dict[str, float]) -> None:

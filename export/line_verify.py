@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from edge_hwr.ctc import decode_greedy
 from edge_hwr.line_runtime import LineModel
-from edge_hwr.metrics import character_error_rate
 
 from .line_pool import LinePool
 from .silence import silenced
@@ -41,11 +40,7 @@ def measure_lines(flatbuffer: bytes, pool: LinePool, charset: str) -> LineMeasur
         raw = model.invoke(line)
         times.append(time.monotonic() - started)
         read[row] = decode_greedy(raw.astype(np.float32), charset).text
-    cers = {}
-    for number, name in enumerate(pool.groups):
-        own = [row for row in read if pool.group[row] == number]
-        if own:
-            cers[name] = character_error_rate([pool.texts[row] for row in own], [read[row] for row in own])
+    cers = pool.error_rates(read)
     return LineMeasurement(cers, float(np.mean(list(cers.values()))), 1e3 * float(np.median(times)))
 
 

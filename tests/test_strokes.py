@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded_strokes import pack
 
 from edge_hwr.errors import DatasetError
 from edge_hwr.export.strokes import Pen, distort_strokes, draw_strokes, load_strokes
@@ -20,26 +21,6 @@ DASH = [[(0, 0), (100, 5)]]
 DOT = [[(0, 0)]]
 
 Drawing = list[npt.NDArray[np.float32]]
-
-
-def pack(path: Path, drawings: list[list[list[tuple[int, int]]]], labels: str) -> Path:
-    """Pack drawings as the UNIPEN files are: quarter units, each stroke's first point whole, the others as steps."""
-    strokes = [np.array(stroke) * 4 for drawing in drawings for stroke in drawing]
-    delta = np.concatenate([np.diff(stroke, axis=0, prepend=[[0, 0]]) for stroke in strokes])
-    np.savez(
-        path,
-        delta=delta.astype(np.int16),
-        stroke_len=np.array([len(stroke) for stroke in strokes], np.uint16),
-        n_strokes=np.array([len(drawing) for drawing in drawings], np.uint16),
-        label=np.array(list(labels)),
-        writer=np.arange(len(labels), dtype=np.int32),
-        test=np.arange(len(labels)) % 2 == 1,
-        source=np.zeros(len(labels), np.uint8),
-        source_names=np.array(["abc"]),
-        unit=np.int32(4),
-        height=np.int32(100),
-    )
-    return path
 
 
 def drawing(points: list[list[tuple[int, int]]]) -> Drawing:

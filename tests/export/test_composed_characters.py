@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_lines import RECIPE
+from recorded_strokes import pack
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.crop_reader import CropReader
@@ -20,26 +21,15 @@ from edge_hwr.export.recipe import load_recipe
 from edge_hwr.export.sources import held_out
 from edge_hwr.metrics import character_error_rate
 
+BAR = [[(0, 0), (5, 100)]]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def pack(path: Path, writers: dict[int, str]) -> Path:
-    """Strokes as the UNIPEN files have them: of each writer an upright bar for each of these characters."""
-    labels = [(letter, writer) for writer, letters in writers.items() for letter in letters]
-    np.savez(
-        path,
-        delta=np.tile(np.array([[0, 0], [20, 400]], np.int16), (len(labels), 1)),
-        stroke_len=np.full(len(labels), 2, np.uint16),
-        n_strokes=np.ones(len(labels), np.uint16),
-        label=np.array([letter for letter, _ in labels]),
-        writer=np.array([writer for _, writer in labels], np.int32),
-        test=np.array([writer == 1 for _, writer in labels]),
-        source=np.zeros(len(labels), np.uint8),
-        source_names=np.array(["abc"]),
-        unit=np.int32(4),
-        height=np.int32(100),
-    )
-    return path
+def write_bars(path: Path, writers: dict[int, str]) -> Path:
+    """Of each writer an upright bar for each of these characters; writer 1 is held out for tests."""
+    written = [(letter, writer) for writer, letters in writers.items() for letter in letters]
+    letters, owners = zip(*written, strict=True)
+    return pack(path, [BAR] * len(written), letters, writers=owners, test=[owner == 1 for owner in owners])
 
 
 @pytest.fixture
@@ -64,18 +54,18 @@ def test_only_hands_that_may_be_learned_from_and_have_their_letters_write(tmp_pa
     apart = next(writer for writer in range(2, 1000) if held_out(f"writer {writer}"))
     others = [writer for writer in range(2, 1000) if not held_out(f"writer {writer}")][:3]
     writers = {1: LETTERS, apart: LETTERS, others[0]: LETTERS, others[1]: LETTERS[:20], others[2]: LETTERS[:19]}
-    lines = UnipenCharacters.load(pack(tmp_path / "strokes.npz", writers), passages, 5)
+    lines = UnipenCharacters.load(write_bars(tmp_path / "strokes.npz", writers), passages, 5)
     assert len(lines.hands) == 2
     assert not lines.validation.any()
     with pytest.raises(DatasetError, match="no writer of 20 small letters"):
-        UnipenCharacters.load(pack(tmp_path / "few.npz", {others[0]: "abc"}), passages, 5)
+        UnipenCharacters.load(write_bars(tmp_path / "few.npz", {others[0]: "abc"}), passages, 5)
 
 
 def test_texts_that_no_writer_can_write_end_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "de.txt").write_text("12345 67890\n", "utf-8")
     writer = next(writer for writer in range(2, 1000) if not held_out(f"writer {writer}"))
     figures = Passages.load([tmp_path / "de.txt"], "0123456789 ")
-    lines = UnipenCharacters.load(pack(tmp_path / "strokes.npz", {writer: LETTERS}), figures, 5)
+    lines = UnipenCharacters.load(write_bars(tmp_path / "strokes.npz", {writer: LETTERS}), figures, 5)
     with pytest.raises(DatasetError, match="lack characters of nearly all texts"):
         lines.draw(0, np.random.default_rng(1), camera=False)
 
@@ -83,7 +73,7 @@ def test_texts_that_no_writer_can_write_end_in_a_line(tmp_path: Path) -> None:
 def test_a_recipe_gets_its_lines_of_characters(tmp_path: Path) -> None:
     (tmp_path / "unipen").mkdir()
     writer = next(writer for writer in range(2, 1000) if not held_out(f"writer {writer}"))
-    strokes = pack(tmp_path / "unipen" / "chars_strokes.npz", {writer: LETTERS})
+    strokes = write_bars(tmp_path / "unipen" / "chars_strokes.npz", {writer: LETTERS})
     (tmp_path / "en.txt").write_text("abc cab\n", "utf-8")
     found, files = find_line_sources(
         _recipe(tmp_path, 'source = "unipen-characters"\nsamples = 7\nclean = 1'), [tmp_path]

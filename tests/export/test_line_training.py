@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import numpy as np
@@ -22,13 +22,14 @@ from edge_hwr.export.averaging import load_averaged
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, load_lender
 from edge_hwr.export.line_batches import plan_batches, prepare_lines, sample_lines
-from edge_hwr.export.line_bias import with_fitted_bias
+from edge_hwr.export.line_bias import fit_bias
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
 from edge_hwr.export.line_network import build_line_network, predict_lines
 from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool, steps_needed
 from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineDataRecipe, LineRecipe
 from edge_hwr.export.line_run import open_line_run
 from edge_hwr.export.line_sources import ScannedLines
+from edge_hwr.export.line_step import step_function
 from edge_hwr.export.line_text import as_written, untokenised
 from edge_hwr.export.pacing import learning_rate_at, update_average
 from edge_hwr.export.quantize import Precision, convert, load_keras
@@ -188,9 +189,9 @@ def test_a_network_that_says_the_blank_too_readily_is_made_to_say_it_less(pool: 
     for _ in range(10):  # until characters are lost
         bias[-1] += 2
         network.set_weights([*others, bias])
-        fitted, (blank, _) = with_fitted_bias(network, pool, charset)
+        blank, _ = fit_bias(network, pool, charset)
         assert blank <= 0
-        assert fitted.get_weights()[-1][-1] == pytest.approx(bias[-1] + blank)
+        assert network.get_weights()[-1][-1] == pytest.approx(bias[-1] + blank)
         found.append(blank)
     assert min(found) < 0
 
@@ -430,6 +431,38 @@ def test_texts_are_brought_to_what_can_be_told_apart_on_paper():
         as_written("l\u2019e\u0301te\u0301 \u2014 \u201coui\u201d\u2026\u00a0 non") == 'l\'\u00e9t\u00e9 - "oui"... non'
     )
     assert untokenised("( ab ) , c !") == "(ab), c!"
+
+
+def test_a_step_without_a_number_is_left_out_and_the_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    taken: list[float] = []
+
+    def failing_once(model: Any, *given: Any) -> Any:
+        step = step_function(model, *given)
+
+        def taking(*batch: Any) -> Any:
+            if len(taken) != 2:
+                taken.append(float(step(*batch)))
+                return taken[-1]
+            own = model.get_weights()
+            model.set_weights([np.full_like(array, np.inf) if array.ndim == 4 else array for array in own])
+            poisoned = [variable.numpy() for variable in model.trainable_variables]
+            taken.append(float(step(*batch)))
+            for before, variable in zip(poisoned, model.trainable_variables, strict=True):
+                assert np.array_equal(before, variable.numpy())
+            assert all(np.isfinite(variable.numpy()).all() for variable in model.non_trainable_variables)
+            model.set_weights(own)
+            return taken[-1]
+
+        return taking
+
+    monkeypatch.setattr("edge_hwr.export.line_training.step_function", failing_once)
+    run = train_run(tmp_path, epochs=1, lines=72)
+    assert [number for number, loss in enumerate(taken) if not np.isfinite(loss)] == [2]
+    assert "a step of epoch 1 gave no number and was left out" in caplog.text
+    (entry,) = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    assert np.isfinite(entry["loss"])
 
 
 def test_a_training_that_diverges_ends_in_a_line(trained: Path, tmp_path: Path):

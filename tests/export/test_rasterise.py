@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recorded_strokes import pack
 
 from edge_hwr.datasets import open_dataset
 from edge_hwr.errors import DatasetError, UsageError
@@ -16,25 +17,6 @@ from edge_hwr.layout import isolate_glyph
 SEVEN = [[(0, 0), (50, 0), (20, 100)], [(10, 50), (40, 48)]]
 BAR = [[(0, 0), (2, 100)]]
 DOT = [[(0, 0)]]
-
-
-def pack(path: Path, drawings: list[list[list[tuple[int, int]]]], labels: list[str]) -> Path:
-    """Drawings, packed as the UNIPEN files are; those of odd writers are held out for tests."""
-    points = [np.array(stroke) * 4 for drawing in drawings for stroke in drawing]
-    np.savez(
-        path,
-        delta=np.concatenate([np.diff(stroke, axis=0, prepend=[[0, 0]]) for stroke in points]).astype(np.int16),
-        stroke_len=np.array([len(stroke) for stroke in points], np.uint16),
-        n_strokes=np.array([len(drawing) for drawing in drawings], np.uint16),
-        label=np.array(labels),
-        writer=np.arange(len(labels), dtype=np.int32),
-        test=np.arange(len(labels)) % 2 == 1,
-        source=np.zeros(len(labels), np.uint8),
-        source_names=np.array(["abc"]),
-        unit=np.int32(4),
-        height=np.int32(100),
-    )
-    return path
 
 
 @pytest.fixture
