@@ -16,6 +16,7 @@ from edge_hwr.fragments import join_fragments
 from edge_hwr.hairlines import drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
 from edge_hwr.reading_order import order_into_lines
+from edge_hwr.squared_paper import erase_squares
 
 LEAST_HEIGHT = 5
 """A glyph lower than this many pixels of the reduced picture cannot be told from grain."""
@@ -23,6 +24,9 @@ LEAST_HEIGHT = 5
 _FINE_SIDE = 400
 """Frames no longer than this are looked at in full; each further `_COARSE_SIDE` halves, thirds, … the resolution."""
 _COARSE_SIDE = 1400
+
+_ONE_PIECE = 0.88
+"""A larger share of the ink than that of the lines around a puzzle, or of the edges of a sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,9 @@ def find_glyphs(grey: Grey, *, marks: bool = False) -> Layout:
     # However long a strip is, of its height something must be left.
     ink = find_ink(grey, min(reduction_for(max(grey.shape)), min(grey.shape)))
     labels, components = connected_components(ink.mask)
+    if _is_of_one_piece(components, ink.mask.shape) and (erased := erase_squares(grey, ink)) is not None:
+        grey, ink = erased, find_ink(erased, ink.reduction)
+        labels, components = connected_components(ink.mask)
     height = typical_height(components, ink.mask.shape)
     labels, components = _free_from_ruling(labels, components, height)
     drop_crumbs(ink.mask, labels, components, height)
@@ -108,6 +115,13 @@ def typical_height(components: Boxes, shape: tuple[int, ...]) -> float:
     ordered = np.sort(plausible)
     weight = np.cumsum(ordered)
     return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
+
+
+def _is_of_one_piece(components: Boxes, shape: tuple[int, ...]) -> bool:
+    """Whether nearly all of the ink hangs together all over the frame, as dark lines of squared paper make it."""
+    spans = (components[:, 2] > 0.6 * shape[1]) & (components[:, 3] > 0.6 * shape[0])
+    area = components[:, 4]
+    return bool(spans.any()) and area[spans].sum() > _ONE_PIECE * area.sum()
 
 
 def _free_from_ruling(labels: Labels, components: Boxes, height: float) -> tuple[Labels, Boxes]:

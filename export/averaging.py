@@ -32,7 +32,7 @@ def check_average(run: RunFolder | LineRun, others: Sequence[Path]) -> None:
 def load_averaged(run: RunFolder | LineRun, others: Sequence[Path], samples: Iterable[npt.NDArray[np.uint8]]) -> Any:
     """The network of a run, its weights the mean of its own and those of others, run folders or bundles.
 
-    A narrower line network counts as the wider one that begins with it. `TrainingError` for networks of other shapes.
+    A narrower network counts as the wider one that begins with it. `TrainingError` for networks of other shapes.
     `samples` are for bundles: see `load_lender`.
     """
     model, samples = load_lender(run.path), list(samples) if others else []
@@ -40,7 +40,7 @@ def load_averaged(run: RunFolder | LineRun, others: Sequence[Path], samples: Ite
     weights = [own]
     for path in others:
         arrays = load_lender(path, samples).get_weights()
-        if run.recipe.task == "line" and are_wider(own, arrays):
+        if are_wider(own, arrays):
             arrays = widened(arrays, own)
         if [array.shape for array in arrays] != [array.shape for array in own]:
             raise TrainingError(f"{path}: another network than {run.path}: the two cannot be averaged")

@@ -58,13 +58,16 @@ def load_lender(lender: Path, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> 
 
 
 def lend_weights(lender: Path, recipe: Recipe, model: Any, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
-    """Give a glyph model all weights of a lender; `TrainingError` when networks or charsets differ."""
+    """Give a glyph model all weights of a lender, of as many channels or fewer: those that are added do nothing at
+    first. `TrainingError` when the layers or charsets differ."""
     if lender_recipe(lender).charset != recipe.charset:
-        raise TrainingError(f"{lender}: its charset is another one: start_from wants the same stages and charset")
-    weights = load_lender(lender, samples).get_weights()
-    if [array.shape for array in weights] != [array.shape for array in model.get_weights()]:
-        raise TrainingError(f"{lender}: its network is another one: start_from wants the same stages and charset")
-    model.set_weights(weights)
+        raise TrainingError(f"{lender}: its charset is another one: start_from wants the same layers and charset")
+    lent, own = load_lender(lender, samples).get_weights(), model.get_weights()
+    if not are_wider(own, lent):
+        raise TrainingError(
+            f"{lender}: its network is another one: start_from wants the same layers, of as many channels or fewer"
+        )
+    model.set_weights(widened(lent, own))
 
 
 def lend_line_weights(lender: Path, recipe: LineRecipe, model: Any, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
@@ -129,9 +132,9 @@ def _is_wider(own: npt.NDArray[np.float32], lent: npt.NDArray[np.float32]) -> bo
 def _widened(lent: npt.NDArray[np.float32], own: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     wide = own.copy()
     wide[tuple(map(slice, lent.shape))] = lent
-    depthwise = lent.shape[-1] == 1
-    if lent.ndim == 4 and not depthwise:  # (rows, columns, features in, features out)
-        wide[..., lent.shape[2] :, : lent.shape[3]] = 0
+    depthwise = lent.ndim == 4 and lent.shape[-1] == 1
+    if lent.ndim > 1 and not depthwise:  # (rows, columns, features in, features out), or the last two of them
+        wide[..., lent.shape[-2] :, : lent.shape[-1]] = 0
     return wide
 
 

@@ -1,15 +1,21 @@
-"""Leaving out of a flatbuffer what no runtime needs: in the smallest models that is a sixth of the file."""
+"""Leaving out of a flatbuffer what no runtime needs: in the smallest models that is a quarter of the file."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+
 from .silence import silenced
+
+_IDENTIFIER = b"TFL3"
 
 
 def strip(flatbuffer: bytes) -> bytes:
-    """The same model without names of tensors and signatures, ranges seen in calibration, notes of the converter, and
-    buffers that hold nothing.
+    """The same model without names of tensors and signatures, ranges seen in calibration, notes of the converter,
+    buffers that hold nothing, and vectors that say what another one says.
 
     The layers of a stripped model cannot be told apart any more: trace the one that `convert` gave.
     """
@@ -25,7 +31,24 @@ def strip(flatbuffer: bytes) -> bytes:
             # Scale and zero point say all; these are what they were made of.
             tensor.quantization.min = tensor.quantization.max = None
     _drop_buffers(model, [*tensors, *model.metadata])
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    builder = _SharingBuilder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
+    """Writes equal vectors once. The zero points of per-channel weights and biases, eight bytes of nothing for every
+    channel, are most of what a converter repeats."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: npt.NDArray[np.generic]) -> int:  # noqa: N802  (its name in flatbuffers)
+        key = x.dtype.str, x.tobytes()
+        if key not in self._written:
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
 
 
 def _drop_buffers(model: Any, users: list[Any]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from drawing import square
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -139,15 +140,6 @@ def test_dotted_rules_are_no_grid(pitch: int) -> None:
     assert len(stats) > 1000
     found = find_dot_grid(np.asarray(stats[1:], np.int32), np.asarray(centres[1:], np.float64), mask.shape)
     assert not found.any()
-
-
-def square(page: Grey, pitch: float, dark: int, thick: int) -> Grey:
-    """The page on squared paper; ink and print darken one another."""
-    paper = np.full_like(page, 255)
-    for at in np.arange(pitch / 3, max(page.shape), pitch).round().astype(int).tolist():
-        cv2.line(paper, (0, at), (page.shape[1], at), (dark,), thick)
-        cv2.line(paper, (at, 0), (at, page.shape[0]), (dark,), thick)
-    return np.asarray(cv2.multiply(page, cv2.GaussianBlur(paper, (0, 0), 0.6), scale=1 / 255), np.uint8)
 
 
 @pytest.mark.parametrize(("pitch", "dark", "thick"), [(19.5, 190, 1), (19.5, 150, 1), (28, 170, 2), (40, 150, 2)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawing import sheet, sudoku_truth, write
+from drawing import sheet, square, sudoku_truth, write
 from drawn_model import describe
 
 from edge_hwr.bundle import Bundle, open_bundle, write_bundle
@@ -50,6 +50,17 @@ def test_digits_in_boxes_are_no_words(reader: Reader):
     page = sheet()
     write(page, "70361", 60, 120, pitch=100)
     assert reader.read(page).text == "70361"
+
+
+@pytest.mark.parametrize(("pitch", "degrees"), [(24, 0), (24, -3), (36, 3), (48, 0), (48, 6)])
+def test_dark_squares_are_paper(reader: Reader, pitch: float, degrees: float):
+    page = sheet(1280, 960)
+    rows = ["3141592653", "5897932384", "6264338327"]
+    for number, row in enumerate(rows):
+        write(page, row, 90, 250 + 220 * number, size=84, pen=7, pitch=110)
+    text = reader.read(square(page, pitch, 120, 2, degrees)).text
+    assert edit_distance(text.replace(" ", ""), "\n".join(rows)) <= 2
+    assert len(reader.read(square(sheet(1280, 960), pitch, 120, 2, degrees)).text) <= 3
 
 
 def test_what_is_no_digit_is_marked_and_lines_of_it_are_left_out(reader: Reader):

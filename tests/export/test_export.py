@@ -128,6 +128,10 @@ def test_stripping_changes_no_answer(trained: Path) -> None:
     named = convert(load_keras(trained / "best.keras"), "int8", glyphs)
     stripped = strip(named)
     assert len(stripped) < len(named) - 1000
+    assert strip(stripped) == stripped
+    zero_points_of_16_channels = bytes([16, 0, 0, 0, *bytes(16 * 8)])
+    assert named.count(zero_points_of_16_channels) == 4  # weights and biases of two layers
+    assert stripped.count(zero_points_of_16_channels) == 1
     assert b"conv1_1" in named
     assert b"conv1_1" not in stripped
     batch = glyphs[..., np.newaxis]

@@ -20,11 +20,11 @@ from edge_hwr.bundle import open_bundle, shipped_bundles, write_bundle
 from edge_hwr.errors import DatasetError, EdgeHwrError, RecipeError, RuntimeMissingError, TrainingError
 from edge_hwr.export.batches import Targets
 from edge_hwr.export.commands import export, train
-from edge_hwr.export.lending import load_lender
+from edge_hwr.export.lending import lend_weights, load_lender
 from edge_hwr.export.networks import BACKBONES, build_network, predict
 from edge_hwr.export.pool import Pool
 from edge_hwr.export.quantize import convert
-from edge_hwr.export.recipe import DistillationRecipe, NetworkRecipe
+from edge_hwr.export.recipe import DistillationRecipe, NetworkRecipe, Recipe, load_recipe
 from edge_hwr.export.run_folder import kept_from_others, open_run
 from edge_hwr.export.sources import LabelledPictures
 from edge_hwr.export.teachers import fit_ensemble, invite_teachers
@@ -73,9 +73,24 @@ def test_a_training_can_start_from_another_run(tmp_path: Path, recipe: Path, dat
     assert begun is not None
     assert lender is not None
     assert begun["accuracy"]["drawn"] >= lender["accuracy"]["drawn"] - 5
-    wider = variant(recipe, tmp_path, ("[[8], [16], [16]]", "[[8], [16], [24]]"))
+    narrower = variant(recipe, tmp_path, ("[[8], [16], [16]]", "[[8], [16], [12]]"))
     with pytest.raises(TrainingError, match="network is another one"):
-        run_train(wider, dataset, tmp_path / "wider", "--start-from", str(trained))
+        run_train(narrower, dataset, tmp_path / "narrower", "--start-from", str(trained))
+
+
+@pytest.mark.parametrize("backbone", sorted(BACKBONES))
+def test_channels_that_are_added_do_nothing_at_first(
+    tmp_path: Path, recipe: Path, dataset: Path, backbone: str
+) -> None:
+    changes = [("epochs = 4", "epochs = 1"), ('backbone = "plain"', f'backbone = "{backbone}"')]
+    narrow = tmp_path / "narrow"
+    run_train(variant(recipe, tmp_path, *changes), dataset, narrow)
+    wide = load_recipe(variant(recipe, tmp_path, *changes, ("[[8], [16], [16]]", "[[12], [16], [24]]")))
+    assert isinstance(wide, Recipe)
+    model = build_network(wide.network, height=28, width=28, classes=len(wide.charset))
+    lend_weights(narrow, wide, model, ())
+    glyphs = np.random.default_rng(2).integers(0, 256, (64, 28, 28), np.uint8)
+    assert np.allclose(predict(model, glyphs), predict(load_lender(narrow), glyphs), atol=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["int8", "float32", "dynamic"])
