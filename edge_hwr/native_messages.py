@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 
@@ -14,13 +15,30 @@ _lock = threading.Lock()
 @contextlib.contextmanager
 def native_messages_dropped() -> Iterator[None]:
     """Drop what is written to file descriptor 2 meanwhile; errors arrive as exceptions or results all the same."""
-    with _lock, open(os.devnull, "wb") as nothing:
+    with open(os.devnull, "wb") as nothing, _swapped(nothing.fileno()):
+        yield
+
+
+@contextlib.contextmanager
+def native_messages_caught() -> Iterator[bytearray]:
+    """Catch what is written to file descriptor 2 meanwhile; what it gives holds that afterwards."""
+    caught = bytearray()
+    with tempfile.TemporaryFile() as file:
+        with _swapped(file.fileno()):
+            yield caught
+        file.seek(0)
+        caught += file.read()
+
+
+@contextlib.contextmanager
+def _swapped(descriptor: int) -> Iterator[None]:
+    with _lock:
         try:
             kept = os.dup(2)
         except OSError:  # the process was started without a standard error
             yield
             return
-        os.dup2(nothing.fileno(), 2)
+        os.dup2(descriptor, 2)
         try:
             yield
         finally:

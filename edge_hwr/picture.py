@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.errors import PictureError
 from edge_hwr.files import read_file, write_atomically
-from edge_hwr.native_messages import native_messages_dropped
+from edge_hwr.native_messages import native_messages_caught
 from edge_hwr.picture_header import picture_header, unread_format
 
 Picture = NDArray[np.uint8]
@@ -19,13 +19,16 @@ Picture = NDArray[np.uint8]
 MOST_PIXELS = 100_000_000
 """A larger picture is refused before it is decoded: it would take the memory of a small board."""
 
+_DAMAGE = (b"premature end of data segment", b"bad Huffman code")
+"""What libjpeg says, and nothing else tells, where it fills a picture with what was never photographed."""
+
 _MOST_BYTES = 8 * MOST_PIXELS  # an uncompressed picture of that size, 16 bits a channel
 
 
 def read_picture(path: str | Path) -> Picture:
     """Grey picture of a file: uint8 (height, width), upright by its EXIF orientation.
 
-    `PictureError` for a file that is missing, empty, cut short, no picture, or of more than `MOST_PIXELS`.
+    `PictureError` for a file that is missing, empty, cut short, damaged, no picture, or of more than `MOST_PIXELS`.
     """
     return decode_picture(_read(Path(path)), str(path))
 
@@ -84,13 +87,15 @@ def _decode(data: bytes, name: str, mode: int) -> Picture:
         raise PictureError(f"{name}: cut short: copy it again")
     picture: Any
     try:
-        with native_messages_dropped():  # libpng and libjpeg comment on every fault
+        with native_messages_caught() as messages:  # libpng and libjpeg comment on every fault
             how = cv2.IMREAD_UNCHANGED if header.transparent else mode
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error:
         picture = None
     if picture is None:
         raise PictureError(f"{name}: damaged, or of a kind that is not read: save it as PNG or JPEG")
+    if any(message in messages for message in _DAMAGE):
+        raise PictureError(f"{name}: damaged: copy it again")
     return _on_white(picture, mode) if header.transparent else np.asarray(picture, np.uint8)
 
 

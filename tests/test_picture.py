@@ -52,6 +52,16 @@ def test_pictures_of_every_format_are_read(tmp_path: Path, suffix: str) -> None:
     assert read_colour_picture(path).shape == (90, 120, 3)
 
 
+@pytest.mark.parametrize("lost", [20, 900])
+def test_a_photograph_that_lost_bytes_in_its_midst_is_refused(capfd: pytest.CaptureFixture[str], lost: int) -> None:
+    data = encoded(".jpg", 640, 480)
+    middle = len(data) // 2
+    with pytest.raises(PictureError, match=r"^page\.jpg: damaged: copy it again$"):
+        decode_picture(data[:middle] + data[middle + lost :], "page.jpg")
+    assert capfd.readouterr().err == ""
+    assert decode_picture(data, "page.jpg").shape == (480, 640)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @settings(max_examples=40, deadline=None)
 @given(share=st.floats(0, 1, exclude_max=True))
