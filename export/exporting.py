@@ -33,7 +33,7 @@ from .verify import Measurement, choose_golden, fit_confidence, measure
 _NOISIEST = 5
 """Tensors that are shown; the run folder has them all."""
 
-_GOLDEN, _GOLDEN_OF_SMALL = 16, 4
+_GOLDEN, _GOLDEN_OF_SMALL = 16, 2
 """Golden inputs: of the smallest models they would be a quarter of the file."""
 
 _SMALL = 32 * 1024

@@ -15,7 +15,8 @@ _IDENTIFIER = b"TFL3"
 
 def strip(flatbuffer: bytes) -> bytes:
     """The same model without names of tensors and signatures, ranges seen in calibration, notes of the converter,
-    buffers that hold nothing, and vectors that say what another one says.
+    buffers that hold nothing, shapes of what is neither input nor output that runtimes find out themselves, and vectors
+    that say what another one says.
 
     The layers of a stripped model cannot be told apart any more: trace the one that `convert` gave.
     """
@@ -26,6 +27,9 @@ def strip(flatbuffer: bytes) -> bytes:
     flatbuffer_utils.strip_strings(model)
     model.metadata = [entry for entry in model.metadata or [] if entry.name == b"min_runtime_version"]
     tensors = [tensor for subgraph in model.subgraphs for tensor in subgraph.tensors]
+    for subgraph in model.subgraphs:
+        for number in set(range(len(subgraph.tensors))) - {*subgraph.inputs, *subgraph.outputs}:
+            subgraph.tensors[number].shapeSignature = None
     for tensor in tensors:
         if tensor.quantization is not None:
             # Scale and zero point say all; these are what they were made of.
