@@ -27,9 +27,10 @@ def strip(flatbuffer: bytes) -> bytes:
     flatbuffer_utils.strip_strings(model)
     model.metadata = [entry for entry in model.metadata or [] if entry.name == b"min_runtime_version"]
     tensors = [tensor for subgraph in model.subgraphs for tensor in subgraph.tensors]
-    for subgraph in model.subgraphs:
-        for number in set(range(len(subgraph.tensors))) - {*subgraph.inputs, *subgraph.outputs}:
-            subgraph.tensors[number].shapeSignature = None
+    if len(model.subgraphs) == 1:  # the body of a loop, which is another, has no other way to know
+        (graph,) = model.subgraphs
+        for number in set(range(len(graph.tensors))) - {*graph.inputs, *graph.outputs}:
+            graph.tensors[number].shapeSignature = None
     for tensor in tensors:
         if tensor.quantization is not None:
             # Scale and zero point say all; these are what they were made of.
