@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_hwr.ink import Grey
 from edge_hwr.line_segmentation import Course
 from edge_hwr.reading import Box
+from edge_hwr.squared_paper import above_print
 from edge_hwr.upright import PAPER, Matrix, Upright
 
 T = TypeVar("T", bound=np.integer[Any])
@@ -74,9 +75,8 @@ def cut_out(place: LinePlace, flat: Grey, upright: Upright, printed: Grey | None
         depth = cv2.subtract(np.full_like(crop, PAPER), crop)
         # Here and there a line is darker; and a fine one is darker than what is left of it in a reduced picture.
         below_ink = np.asarray(cv2.add(below_ink, below_ink >> (2 if upright.scale == 1 else 1)), np.uint8)
-        above_it = cv2.subtract(depth, cv2.resize(below_ink, size, interpolation=cv2.INTER_LINEAR))
-        # Ink that is clearly darker than what is printed under it loses nothing.
-        crop = np.asarray(PAPER - cv2.min(depth, cv2.add(above_it, above_it)), np.uint8)
+        below_ink = np.asarray(cv2.resize(below_ink, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+        crop = PAPER - above_print(np.asarray(depth, np.uint8), below_ink, times=2)
     return crop
 
 

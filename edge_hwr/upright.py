@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -46,15 +47,24 @@ class Upright:
         """The whole picture with the paper's brightness evened out to `PAPER`."""
         return _flatten(self.picture, self.paper, BLOCK * self.scale)
 
-    def depth(self) -> Grey:
+    def depth(self, reduce: Callable[[Grey, int], Grey] = reduce_by) -> Grey:
         """By how much each pixel of the mask is darker than bare paper, its brightness evened out; uint8 (h, w)."""
-        flat = _flatten(reduce_by(self.picture, self.scale), self.paper, BLOCK)
-        depth = PAPER - np.minimum(flat, PAPER)
+        flat = _flatten(reduce(self.picture, self.scale), self.paper, BLOCK)
+        return self._laid(PAPER - np.minimum(flat, PAPER), cv2.INTER_LINEAR)
+
+    def seen(self) -> Grey:
+        """Where the mask shows the picture, uint8 (h, w): 255, and 0 beyond its edges."""
+        height, width = self.picture.shape
+        whole = np.full((height // self.scale, width // self.scale), 255, np.uint8)
+        return self._laid(whole, cv2.INTER_NEAREST)
+
+    def _laid(self, reduced: Grey, how: int) -> Grey:
+        """A map of the reduced picture, as a map of the mask."""
         if self.plain:
-            return depth
+            return reduced
         to_reduced = np.linalg.inv(_reduced(self.scale)) @ self.to_picture
-        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(cv2.warpPerspective(depth, to_reduced, self.ink.shape[::-1], flags=how), np.uint8)
+        how |= cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpPerspective(reduced, to_reduced, self.ink.shape[::-1], flags=how), np.uint8)
 
 
 def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None) -> Upright:

@@ -63,6 +63,13 @@ def test_dark_squares_are_paper(reader: Reader, pitch: float, degrees: float):
     assert len(reader.read(square(sheet(1280, 960), pitch, 120, 2, degrees)).text) <= 3
 
 
+@pytest.mark.parametrize("degrees", [0, 2])
+def test_a_photographed_list_is_read_on_dark_squares(reader: Reader, degrees: float):
+    page = read_picture(SAMPLES / "phone-list.jpg")
+    plain, squared = (reader.read(seen).text.replace(" ", "") for seen in (page, square(page, 36, 130, 2, degrees)))
+    assert edit_distance(squared, plain) <= 0.1 * len(plain)
+
+
 def test_what_is_no_digit_is_marked_and_lines_of_it_are_left_out(reader: Reader):
     page = sheet()
     write(page, "123", 60, 120, size=60, pitch=80)
