@@ -82,10 +82,14 @@ def test_reading_loads_no_tensorflow() -> None:
 
 
 def test_help_is_instant() -> None:
-    command = [sys.executable, "-m", "edge_hwr.cli", "--help"]
-    best = float("inf")
-    for _ in range(5):
-        started = time.monotonic()
-        subprocess.run(command, capture_output=True, timeout=60, check=True)
-        best = min(best, time.monotonic() - started)
-    assert best < 0.3
+    """Beside what it takes to load the library of the command line alone, on this machine and as busy as it is now."""
+
+    def quickest_s(*command: str) -> float:
+        best = float("inf")
+        for _ in range(5):
+            started = time.monotonic()
+            subprocess.run([sys.executable, *command], capture_output=True, timeout=60, check=True)
+            best = min(best, time.monotonic() - started)
+        return best
+
+    assert quickest_s("-m", "edge_hwr.cli", "--help") < 2 * quickest_s("-c", "import click")

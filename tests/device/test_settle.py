@@ -160,4 +160,4 @@ def test_a_frame_costs_little(glyphs: int) -> None:
         start = time.process_time()
         settler.update(page, number * PERIOD_S)
         costs.append(time.process_time() - start)
-    assert min(costs) < 0.004
+    assert min(costs) < PERIOD_S / 3  # of any machine: a fast one takes a tenth of that
