@@ -28,6 +28,9 @@ _COARSE_SIDE = 1400
 _ONE_PIECE = 0.88
 """A larger share of the ink than that of the lines around a puzzle, or of the edges of a sheet."""
 
+_PER_PIECE = 600
+"""A frame has fewer pieces of ink than one for so many pixels: a full page of writing has one for a thousand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -59,7 +62,8 @@ def find_glyphs(grey: Grey, *, marks: bool = False) -> Layout:
     # However long a strip is, of its height something must be left.
     ink = find_ink(grey, min(reduction_for(max(grey.shape)), min(grey.shape)))
     labels, components = connected_components(ink.mask)
-    if _is_of_one_piece(components, ink.mask.shape) and (erased := erase_squares(grey, ink)) is not None:
+    squared = _is_of_one_piece(components, ink.mask.shape) or _is_of_crumbs(components, ink.mask.shape)
+    if squared and (erased := erase_squares(grey, ink)) is not None:
         grey, ink = erased, find_ink(erased, ink.reduction)
         labels, components = connected_components(ink.mask)
     height = typical_height(components, ink.mask.shape)
@@ -122,6 +126,11 @@ def _is_of_one_piece(components: Boxes, shape: tuple[int, ...]) -> bool:
     spans = (components[:, 2] > 0.6 * shape[1]) & (components[:, 3] > 0.6 * shape[0])
     area = components[:, 4]
     return bool(spans.any()) and area[spans].sum() > _ONE_PIECE * area.sum()
+
+
+def _is_of_crumbs(components: Boxes, shape: tuple[int, ...]) -> bool:
+    """Whether there are more pieces of ink than anybody writes: of lines that are dark here and there only."""
+    return len(components) * _PER_PIECE > shape[0] * shape[1]
 
 
 def _free_from_ruling(labels: Labels, components: Boxes, height: float) -> tuple[Labels, Boxes]:
