@@ -16,7 +16,7 @@ from edge_hwr.fragments import join_fragments
 from edge_hwr.hairlines import drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
 from edge_hwr.reading_order import order_into_lines
-from edge_hwr.squared_paper import erase_squares
+from edge_hwr.squared_paper import erase_ruling
 
 LEAST_HEIGHT = 5
 """A glyph lower than this many pixels of the reduced picture cannot be told from grain."""
@@ -62,8 +62,9 @@ def find_glyphs(grey: Grey, *, marks: bool = False) -> Layout:
     # However long a strip is, of its height something must be left.
     ink = find_ink(grey, min(reduction_for(max(grey.shape)), min(grey.shape)))
     labels, components = connected_components(ink.mask)
-    squared = _is_of_one_piece(components, ink.mask.shape) or _is_of_crumbs(components, ink.mask.shape)
-    if squared and (erased := erase_squares(grey, ink)) is not None:
+    joined = _is_of_one_piece(components, ink.mask.shape)
+    looked_for = joined or _is_of_crumbs(components, ink.mask.shape)
+    if looked_for and (erased := erase_ruling(grey, ink, rules=joined)) is not None:
         grey, ink = erased, find_ink(erased, ink.reduction)
         labels, components = connected_components(ink.mask)
     height = typical_height(components, ink.mask.shape)
@@ -122,8 +123,8 @@ def typical_height(components: Boxes, shape: tuple[int, ...]) -> float:
 
 
 def _is_of_one_piece(components: Boxes, shape: tuple[int, ...]) -> bool:
-    """Whether nearly all of the ink hangs together all over the frame, as dark lines of squared paper make it."""
-    spans = (components[:, 2] > 0.6 * shape[1]) & (components[:, 3] > 0.6 * shape[0])
+    """Whether nearly all of the ink hangs together across the frame, as dark lines of the paper make it."""
+    spans = components[:, 2] > 0.6 * shape[1]
     area = components[:, 4]
     return bool(spans.any()) and area[spans].sum() > _ONE_PIECE * area.sum()
 

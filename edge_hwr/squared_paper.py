@@ -1,4 +1,4 @@
-"""Squared paper: printed lines in both directions, found by how dark the page is all along them.
+"""Squared paper, and ruled: printed lines in both directions or one, found by how dark the page is all along them.
 
 A threshold breaks such fine lines wherever writing is near; their darkness goes on. Openings of the grey picture along
 a line, as in J. Serra, "Image Analysis and Mathematical Morphology" (1982), find what is dark over a whole run.
@@ -22,6 +22,10 @@ _BROAD = 8
 _FAINTEST = 12
 """By so many of 255 a line is darker than the paper, at least."""
 _LEAST_LINES = 8
+_LEAST_RULES = 3
+"""Level lines alone, across half of the frame, are as many on ruled paper: no letter has them."""
+_WANDER = 5
+"""Rows that a level line may lie in."""
 _REGULAR, _OFF = 0.7, 0.15
 """Of the distances between upright lines so many are whole multiples of the usual one, up to a share of it."""
 
@@ -47,22 +51,36 @@ def above_print(depth: Grey, printed: Grey, times: int) -> Grey:
     return np.asarray(cv2.min(depth, above), np.uint8)
 
 
-def erase_squares(grey: Grey, ink: Ink) -> Grey | None:
+def erase_ruling(grey: Grey, ink: Ink, *, rules: bool) -> Grey | None:
     """A frame uint8 (H, W), whose ink is given, as if it had been written on plain paper under even light; None where
-    it shows no squares. Their lines may run off the level."""
+    it shows no squares or, with `rules`, level lines alone. They may run off the level."""
     upright = lay_upright(grey, ink, None)
     # A corner of the frame is crossed by less of a line than makes one.
     depth, seen = (
         np.asarray(cv2.copyMakeBorder(page, _RUN, _RUN, _RUN, _RUN, cv2.BORDER_CONSTANT, value=(0,)), np.uint8)
         for page in (upright.depth(darkest_by), upright.seen())
     )
-    squares = np.ascontiguousarray(find_squares(depth, seen)[_RUN:-_RUN, _RUN:-_RUN])
-    if not squares.any():
+    lines = find_squares(depth, seen)
+    if rules and not lines.any():
+        lines = _rules(depth, seen)
+    lines = np.ascontiguousarray(lines[_RUN:-_RUN, _RUN:-_RUN])
+    if not lines.any():
         return None
     # Here and there a line is darker than all along it.
-    squares = np.asarray(cv2.add(squares, squares >> 2), np.uint8)
-    printed = np.asarray(cv2.warpPerspective(squares, upright.to_picture, grey.shape[::-1]), np.uint8)
+    lines = np.asarray(cv2.add(lines, lines >> 2), np.uint8)
+    printed = np.asarray(cv2.warpPerspective(lines, upright.to_picture, grey.shape[::-1]), np.uint8)
     return PAPER - above_print(PAPER - np.minimum(upright.flattened(), PAPER), printed, times=4)
+
+
+def _rules(depth: Grey, seen: Grey) -> Grey:
+    """As `_lines`, of ruled paper: of lines across half of the page, if there are some of them."""
+    level = _lines(depth, seen)
+    near = cv2.dilate(level, np.ones((_WANDER, 1), np.uint8))
+    ruled = np.count_nonzero(near, axis=1) > depth.shape[1] // 2
+    if np.count_nonzero(ruled[1:] & ~ruled[:-1]) < _LEAST_RULES:
+        return np.zeros_like(depth)
+    level[~ruled] = 0
+    return level
 
 
 def _lines(depth: Grey, seen: Grey) -> Grey:

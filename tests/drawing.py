@@ -30,14 +30,16 @@ def write(
             )
 
 
-def square(page: Grey, pitch: float, grey: int, thick: int, degrees: float = 0) -> Grey:
-    """The page on squared paper, whose lines run off the level; ink and print darken one another."""
+def square(page: Grey, pitch: float, grey: int, thick: int, degrees: float = 0, *, upright: bool = True) -> Grey:
+    """The page on squared paper, or ruled without `upright` lines, that run off the level; ink and print darken one
+    another."""
     height, width = page.shape
     side = 2 * max(page.shape) if degrees else max(page.shape)
     paper = np.full((side, side), 255, np.uint8)
     for at in np.arange(pitch / 3, side, pitch).round().astype(int).tolist():
         cv2.line(paper, (0, at), (side, at), (grey,), thick)
-        cv2.line(paper, (at, 0), (at, side), (grey,), thick)
+        if upright:
+            cv2.line(paper, (at, 0), (at, side), (grey,), thick)
     paper = cv2.GaussianBlur(paper, (0, 0), 0.6)
     if degrees:
         turn = cv2.getRotationMatrix2D((side / 2, side / 2), degrees, 1.0)

@@ -72,6 +72,14 @@ def test_a_photographed_list_is_read_on_squares(reader: Reader, degrees: float, 
     assert edit_distance(squared, plain) <= 0.1 * len(plain)
 
 
+@pytest.mark.parametrize("degrees", [0, 2])
+def test_a_photographed_list_is_read_where_dark_rules_cross_it(reader: Reader, degrees: float):
+    page = read_picture(SAMPLES / "phone-list.jpg")
+    ruled = square(page, 40, 130, 2, degrees, upright=False)
+    plain, crossed = (reader.read(seen).text.replace(" ", "") for seen in (page, ruled))
+    assert edit_distance(crossed, plain) <= 0.1 * len(plain)
+
+
 def test_what_is_no_digit_is_marked_and_lines_of_it_are_left_out(reader: Reader):
     page = sheet()
     write(page, "123", 60, 120, size=60, pitch=80)
