@@ -26,6 +26,8 @@ _LEAST_RULES = 3
 """Level lines alone, across half of the frame, are as many on ruled paper: no letter has them."""
 _WANDER = 5
 """Rows that a level line may lie in."""
+DARK_RULES = 60
+"""By so many of 255 darker than the paper, level lines part what is written above them from what is below."""
 _REGULAR, _OFF = 0.7, 0.15
 """Of the distances between upright lines so many are whole multiples of the usual one, up to a share of it."""
 
@@ -35,13 +37,25 @@ def find_squares(depth: Grey, seen: Grey | None = None) -> Grey:
     how dark it is, uint8 (H, W); 0 off them, and everywhere on any other paper. Where `seen` is 0, and not 255, lines
     may go on unseen.
 
-    Ruled lines alone are left to the preprocessing of lines, which takes them out with less harm.
+    Ruled lines alone, if they are faint, are left to the preprocessing of lines, which takes them out with less harm.
     """
     seen = np.full_like(depth, 255) if seen is None else seen
     upright = np.ascontiguousarray(_lines(np.ascontiguousarray(depth.T), np.ascontiguousarray(seen.T)).T)
     if not _is_regular(np.count_nonzero(upright, axis=0) >= _RUN):
         return np.zeros_like(depth)
     return np.maximum(upright, _lines(depth, seen))
+
+
+def find_rules(depth: Grey, seen: Grey | None = None, *, faintest: int = _FAINTEST) -> Grey:
+    """As `find_squares`, of ruled paper whose lines are no fainter than that and cross half of the page."""
+    level = _lines(depth, np.full_like(depth, 255) if seen is None else seen)
+    level[level < faintest] = 0
+    near = cv2.dilate(level, np.ones((_WANDER, 1), np.uint8))
+    ruled = np.count_nonzero(near, axis=1) > depth.shape[1] // 2
+    if np.count_nonzero(ruled[1:] & ~ruled[:-1]) < _LEAST_RULES:
+        return np.zeros_like(depth)
+    level[~ruled] = 0
+    return level
 
 
 def above_print(depth: Grey, printed: Grey, times: int) -> Grey:
@@ -62,7 +76,7 @@ def erase_ruling(grey: Grey, ink: Ink, *, rules: bool) -> Grey | None:
     )
     lines = find_squares(depth, seen)
     if rules and not lines.any():
-        lines = _rules(depth, seen)
+        lines = find_rules(depth, seen)
     lines = np.ascontiguousarray(lines[_RUN:-_RUN, _RUN:-_RUN])
     if not lines.any():
         return None
@@ -70,17 +84,6 @@ def erase_ruling(grey: Grey, ink: Ink, *, rules: bool) -> Grey | None:
     lines = np.asarray(cv2.add(lines, lines >> 2), np.uint8)
     printed = np.asarray(cv2.warpPerspective(lines, upright.to_picture, grey.shape[::-1]), np.uint8)
     return PAPER - above_print(PAPER - np.minimum(upright.flattened(), PAPER), printed, times=4)
-
-
-def _rules(depth: Grey, seen: Grey) -> Grey:
-    """As `_lines`, of ruled paper: of lines across half of the page, if there are some of them."""
-    level = _lines(depth, seen)
-    near = cv2.dilate(level, np.ones((_WANDER, 1), np.uint8))
-    ruled = np.count_nonzero(near, axis=1) > depth.shape[1] // 2
-    if np.count_nonzero(ruled[1:] & ~ruled[:-1]) < _LEAST_RULES:
-        return np.zeros_like(depth)
-    level[~ruled] = 0
-    return level
 
 
 def _lines(depth: Grey, seen: Grey) -> Grey:

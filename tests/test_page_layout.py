@@ -23,6 +23,7 @@ Grey = NDArray[np.uint8]
 
 WORDS = ("Meeting at noon", "bring the blue folder", "and ask Paul", "whether he paid", "for the last journey")
 PITCH = 70
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 def write(lines: tuple[str, ...] = WORDS, *, left: int = 90, top: int = 150, pitch: int = PITCH) -> Grey:
@@ -157,6 +158,16 @@ def test_lines_of_squared_paper_are_in_no_crop(pitch: float, dark: int, thick: i
         inked = [np.count_nonzero(line.crop < 120) for line in (clean, other)]
         assert 0.8 < inked[1] / inked[0] < 1.2
     assert not find_lines(turn(square(np.full_like(written, 235), pitch, dark, thick), degrees)).lines
+
+
+@pytest.mark.parametrize("pitch", [36, 50])
+def test_dark_rules_do_not_part_what_is_written_across_them(pitch: int) -> None:
+    letter = read_picture(SAMPLES / "letter.jpg")
+    crossed = square(letter, pitch, 150, 2, upright=False)
+    plain, ruled = (find_lines(seen).lines for seen in (letter, crossed))
+    assert len(ruled) == len(plain) == 7
+    for clean, other in zip(plain, ruled, strict=True):
+        assert abs(clean.box.w - other.box.w) < 0.1 * clean.box.w
 
 
 def test_dotted_paper_is_known_in_perspective_too() -> None:
