@@ -145,7 +145,7 @@ class _Writing:
     """The ink of an upright page without its ruling, in components (N, 5: x, y, w, h, area; label k in row k - 1).
 
     `written` tells which components are surely writing, `height` how high these are; `printed`, uint8 of the
-    labels' shape, is by how much dots, the lines of squared paper and dark rules make it darker, if there are any.
+    labels' shape, is by how much dots and the lines of squared paper make it darker, if there are any.
     """
 
     labels: NDArray[np.int32]
@@ -170,9 +170,8 @@ def _find_writing(upright: Upright) -> _Writing:
     """The components of an upright mask of ink; writing are no specks, no blots, no folds, no remains of ruling."""
     depth = upright.depth()
     printed = find_squares(depth)
-    if not printed.any():
-        printed = find_rules(depth, faintest=DARK_RULES)
-    only_printed = (printed > 0) & (depth <= printed + (printed >> 1))
+    lines = printed if printed.any() else find_rules(depth, faintest=DARK_RULES)
+    only_printed = (lines > 0) & (depth <= lines + (lines >> 1))
     ink = upright.ink.copy()
     ink[only_printed] = 0
     faint = find_faint_ruling(ink)

@@ -37,7 +37,7 @@ def find_squares(depth: Grey, seen: Grey | None = None) -> Grey:
     how dark it is, uint8 (H, W); 0 off them, and everywhere on any other paper. Where `seen` is 0, and not 255, lines
     may go on unseen.
 
-    Ruled lines alone, if they are faint, are left to the preprocessing of lines, which takes them out with less harm.
+    Ruled lines alone are left to the preprocessing of lines, which takes them out with less harm.
     """
     seen = np.full_like(depth, 255) if seen is None else seen
     upright = np.ascontiguousarray(_lines(np.ascontiguousarray(depth.T), np.ascontiguousarray(seen.T)).T)
