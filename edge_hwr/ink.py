@@ -95,3 +95,10 @@ def darkest_by(grey: Grey, factor: int) -> Grey:
     cut = grey[: height * factor, : width * factor]
     kernel = np.ones((factor, factor), np.uint8)
     return np.ascontiguousarray(cv2.erode(cut, kernel, anchor=(0, 0))[::factor, ::factor], np.uint8)
+
+
+def above_print(depth: Grey, printed: Grey, times: int) -> Grey:
+    """How dark the writing is on a page that is as dark as `depth`, whose paper was as dark as `printed` before; all
+    uint8 (H, W). What is darker than the print counts so many times, and ink so all that it is."""
+    above = cv2.convertScaleAbs(cv2.subtract(depth, printed), alpha=times)
+    return np.asarray(cv2.min(depth, above), np.uint8)

@@ -29,7 +29,7 @@ _ONE_PIECE = 0.88
 """A larger share of the ink than that of the lines around a puzzle, or of the edges of a sheet."""
 
 _PER_PIECE = 600
-"""A frame has fewer pieces of ink than one for so many pixels: a full page of writing has one for a thousand."""
+"""A frame that shows writing alone has fewer pieces of ink than one for so many of its pixels."""
 
 
 @dataclass(frozen=True, slots=True)

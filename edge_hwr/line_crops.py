@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.ink import Grey
+from edge_hwr.ink import Grey, above_print
 from edge_hwr.line_segmentation import Course
 from edge_hwr.reading import Box
-from edge_hwr.squared_paper import above_print
 from edge_hwr.upright import PAPER, Matrix, Upright
 
 T = TypeVar("T", bound=np.integer[Any])

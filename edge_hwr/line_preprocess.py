@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import PictureError, UsageError
-from edge_hwr.ink import Grey, reduce_by
+from edge_hwr.ink import Grey, above_print, reduce_by
 from edge_hwr.writing_zone import cut_zone, measure_zone
 
 _WORKING_HEIGHT = 64
@@ -195,10 +195,9 @@ def _without_rules(depth: Grey) -> Grey:
     # Gaps of four columns are bridged, for dotted ones. Each row stands alone: with several at once, for rules that
     # climb and ripple, a word written without lifting the pen would have one in its middle.
     bridged = cv2.morphologyEx(depth, cv2.MORPH_CLOSE, _RULE_KERNEL)
-    rules = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, run)
-    above = cv2.subtract(depth, rules)
+    rules = np.asarray(cv2.morphologyEx(bridged, cv2.MORPH_OPEN, run), np.uint8)
     # Ink that is clearly darker than the rule under it loses nothing.
-    return np.asarray(cv2.min(depth, cv2.add(above, above)), np.uint8)
+    return above_print(depth, rules, times=2)
 
 
 def _scale(level: Grey, parameters: LinePreprocessing) -> NDArray[np.uint8]:

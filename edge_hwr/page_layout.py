@@ -170,8 +170,8 @@ def _find_writing(upright: Upright) -> _Writing:
     """The components of an upright mask of ink; writing are no specks, no blots, no folds, no remains of ruling."""
     depth = upright.depth()
     printed = find_squares(depth)
-    lines = printed if printed.any() else find_rules(depth, faintest=DARK_RULES)
-    only_printed = (lines > 0) & (depth <= lines + (lines >> 1))
+    ruled = printed if printed.any() else find_rules(depth, faintest=DARK_RULES)
+    only_printed = (ruled > 0) & (depth <= ruled + (ruled >> 1))
     ink = upright.ink.copy()
     ink[only_printed] = 0
     faint = find_faint_ruling(ink)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.ink import Grey, Ink, darkest_by
+from edge_hwr.ink import Grey, Ink, above_print, darkest_by
 from edge_hwr.upright import PAPER, lay_upright
 
 _RUN = 90
@@ -47,22 +47,16 @@ def find_squares(depth: Grey, seen: Grey | None = None) -> Grey:
 
 
 def find_rules(depth: Grey, seen: Grey | None = None, *, faintest: int = _FAINTEST) -> Grey:
-    """As `find_squares`, of ruled paper whose lines are no fainter than that and cross half of the page."""
-    level = _lines(depth, np.full_like(depth, 255) if seen is None else seen)
+    """As `find_squares`, of ruled paper whose lines are no fainter than that and cross half of what is seen."""
+    seen = np.full_like(depth, 255) if seen is None else seen
+    level = _lines(depth, seen)
     level[level < faintest] = 0
     near = cv2.dilate(level, np.ones((_WANDER, 1), np.uint8))
-    ruled = np.count_nonzero(near, axis=1) > depth.shape[1] // 2
+    ruled = np.count_nonzero(near, axis=1) > np.count_nonzero(seen.any(axis=0)) // 2
     if np.count_nonzero(ruled[1:] & ~ruled[:-1]) < _LEAST_RULES:
         return np.zeros_like(depth)
     level[~ruled] = 0
     return level
-
-
-def above_print(depth: Grey, printed: Grey, times: int) -> Grey:
-    """How dark the writing is on a page that is as dark as `depth`, whose paper was as dark as `printed` before; all
-    uint8 (H, W). What is darker than the print counts so many times, and ink so all that it is."""
-    above = cv2.convertScaleAbs(cv2.subtract(depth, printed), alpha=times)
-    return np.asarray(cv2.min(depth, above), np.uint8)
 
 
 def erase_ruling(grey: Grey, ink: Ink, *, rules: bool) -> Grey | None:
