@@ -63,6 +63,19 @@ def test_dark_squares_are_paper(reader: Reader, pitch: float, degrees: float):
     assert len(reader.read(square(sheet(1280, 960), pitch, 120, 2, degrees)).text) <= 3
 
 
+@pytest.mark.parametrize("model", ["digits", "characters"])
+@pytest.mark.parametrize("degrees", [-5, 5])
+def test_a_page_need_not_be_quite_upright(model: str, degrees: float):
+    """Whole lines of it, in their order."""
+    page = read_picture(SAMPLES / "columns.jpg")
+    height, width = page.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 0.85)
+    turned = np.asarray(cv2.warpAffine(page, turn, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    reader = Reader(model)
+    plain, other = (reader.read(seen).text.replace(" ", "") for seen in (page, turned))
+    assert edit_distance(other, plain) <= 0.1 * len(plain)
+
+
 @pytest.mark.parametrize("grey", [130, 215], ids=["dark", "faint"])
 @pytest.mark.parametrize("degrees", [0, 2])
 def test_a_photographed_list_is_read_on_squares(reader: Reader, degrees: float, grey: int):
