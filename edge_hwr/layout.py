@@ -54,13 +54,12 @@ class Layout:
         return len(self.boxes)
 
 
-def find_glyphs(grey: Grey, *, marks: bool = False) -> Layout:
-    """Find the glyphs of a frame, uint8 (H, W), dark ink on lighter paper.
+def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> Layout:
+    """Find the glyphs of a frame, uint8 (H, W), dark ink on lighter paper; its `ink` where that has been found.
 
     With `marks` small ones count, too: the dots, commas and dashes in a line of others. For digits they are dirt.
     """
-    # However long a strip is, of its height something must be left.
-    ink = find_ink(grey, min(reduction_for(max(grey.shape)), min(grey.shape)))
+    ink = ink or find_frame_ink(grey)
     labels, components = connected_components(ink.mask)
     joined = _is_of_one_piece(components, ink.mask.shape)
     looked_for = joined or _is_of_crumbs(components, ink.mask.shape)
@@ -80,6 +79,12 @@ def find_glyphs(grey: Grey, *, marks: bool = False) -> Layout:
         lines = _without_stray_marks(lines, sized[kept])
         boxes, group, lines = _keep_lines(boxes, group, lines)
     return _layout(grey, ink, labels, components, boxes, group, lines)
+
+
+def find_frame_ink(grey: Grey) -> Ink:
+    """The ink of a frame, uint8 (H, W), as glyphs are looked for in it."""
+    # However long a strip is, of its height something must be left.
+    return find_ink(grey, min(reduction_for(max(grey.shape)), min(grey.shape)))
 
 
 def isolate_glyph(grey: Grey) -> Layout:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Sequence
 from operator import add, sub
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,14 @@ from edge_hwr.bundle import Bundle, open_bundle
 from edge_hwr.context import Context
 from edge_hwr.decode import Decoder
 from edge_hwr.errors import PictureError, UsageError
-from edge_hwr.ink import Grey
+from edge_hwr.ink import Grey, find_ink
 from edge_hwr.language_model import open_language_model
-from edge_hwr.layout import Layout, find_glyphs
+from edge_hwr.layout import Layout, find_frame_ink, find_glyphs
 from edge_hwr.line_reader import LineReader, ReadPage
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading
 from edge_hwr.runtime import TfliteModel
+from edge_hwr.tilt import TurnedFrame, find_tilt, turn_upright
 
 MARKS = frozenset(".,-'")
 """Small characters that stand apart: they are looked for only where a model knows one of them."""
@@ -94,13 +97,19 @@ class _GlyphReader:
     def read(self, grey: Grey) -> ReadPage:
         """The lines of a frame and the seconds that each stage took."""
         started = time.monotonic()
-        found = find_glyphs(grey, marks=self._marks)
+        ink, turned = find_frame_ink(grey), None
+        if angle := find_tilt(ink):
+            turned = turn_upright(grey, ink, angle)
+            grey, ink = turned.grey, find_ink(turned.grey, ink.reduction)
+        found = find_glyphs(grey, marks=self._marks, ink=ink)
         laid_out = time.monotonic()
         batch = preprocess_glyphs(found, self._preprocessing)
         preprocessed = time.monotonic()
         raw = self._model.invoke(batch) if len(found) else None
         invoked = time.monotonic()
         lines = () if raw is None else self._lines(found, raw)
+        if turned is not None:
+            lines = tuple(_in_frame(line, turned) for line in lines)
         seconds = {
             "layout": laid_out - started,
             "preprocess": preprocessed - laid_out,
@@ -130,7 +139,7 @@ class _GlyphReader:
 
 def _line(glyphs: list[Glyph]) -> Line:
     """Join glyphs, left to right, into a line; a wide gap is a blank."""
-    lefts, tops, widths, heights = zip(*(glyph.box for glyph in glyphs), strict=True)
+    lefts, _, widths, heights = zip(*(glyph.box for glyph in glyphs), strict=True)
     height = sorted(heights)[len(heights) // 2]
     # For the gaps a narrow glyph (1, i, a comma) is taken to be as wide as others of its height.
     spare = [max(height / 2 - width, 0) / 2 for width in widths]
@@ -142,6 +151,16 @@ def _line(glyphs: list[Glyph]) -> Line:
     text = REJECTED if glyphs[0].rejected else glyphs[0].text
     for gap, glyph in zip(gaps, glyphs[1:], strict=True):
         text += (" " if gap > blank else "") + (REJECTED if glyph.rejected else glyph.text)
+    return Line(text, sum(glyph.confidence for glyph in glyphs) / len(glyphs), _around(glyphs), tuple(glyphs))
+
+
+def _around(glyphs: Sequence[Glyph]) -> Box:
+    lefts, tops, widths, heights = zip(*(glyph.box for glyph in glyphs), strict=True)
     left, top = min(lefts), min(tops)
-    box = Box(left, top, max(map(add, lefts, widths)) - left, max(map(add, tops, heights)) - top)
-    return Line(text, sum(glyph.confidence for glyph in glyphs) / len(glyphs), box, tuple(glyphs))
+    return Box(left, top, max(map(add, lefts, widths)) - left, max(map(add, tops, heights)) - top)
+
+
+def _in_frame(line: Line, turned: TurnedFrame) -> Line:
+    """A line of a frame that was turned upright, where it stands in the frame as it came."""
+    glyphs = tuple(dataclasses.replace(glyph, box=turned.in_frame(glyph.box)) for glyph in line.glyphs)
+    return dataclasses.replace(line, box=_around(glyphs), glyphs=glyphs)

@@ -20,12 +20,19 @@ _BIN = 3.0
 
 def find_skew(points: NDArray[Any]) -> float:
     """The angle in degrees, positive where lines fall to the right, of ink whose pixels are `points` (N, 2: x, y)."""
+    return measure_skew(points)[0]
+
+
+def measure_skew(points: NDArray[Any]) -> tuple[float, float]:
+    """The same angle, and by how many times the profile is sharper than at 0 degrees."""
     if len(points) < 2:
-        return 0.0
+        return 0.0, 1.0
     coarse = np.arange(-MOST_SKEW, MOST_SKEW + 0.1, 0.75)
     angle = coarse[int(np.argmax(_sharpness(points, coarse)))]
     fine = np.clip(angle + np.arange(-0.6, 0.61, 0.15), -MOST_SKEW, MOST_SKEW)
-    return float(fine[int(np.argmax(_sharpness(points, fine)))])
+    sharpness = _sharpness(points, np.append(fine, 0.0))
+    best = int(np.argmax(sharpness[:-1]))
+    return float(fine[best]), float(sharpness[best] / sharpness[-1])
 
 
 def _sharpness(points: NDArray[Any], angles: NDArray[np.float64]) -> NDArray[np.int64]:

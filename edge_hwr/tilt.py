@@ -1,0 +1,98 @@
+"""Tilt: a frame of single glyphs that was held askew is turned upright before it is looked for glyphs.
+
+Lines of glyphs are told apart by their heights, and glyphs that stand askew are read worse; dark rules and squares are
+looked for along the rows and columns of the frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.components import connected_components
+from edge_hwr.ink import BLOCK, Grey, Ink
+from edge_hwr.reading import Box
+from edge_hwr.skew import measure_skew
+
+LEAST_TILT = 2.5
+"""Degrees; lines that climb by less are followed as they are."""
+
+_SURE = 1.2
+"""So many times as sharp as it came the profile of the ink must be once it is turned: that of a row of three figures,
+or of a picture, is sharpest at any angle."""
+
+_FEWEST = 4
+"""Pieces of ink that make a row: what looks sharpest askew of fewer is the shape of a glyph."""
+
+_LEAST_HEIGHT = 5
+"""Pixels of the mask; lower pieces are specks."""
+
+_SAMPLE = 800
+"""Of the ink's pixels, from which the tilt is found."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TurnedFrame:
+    """A frame turned upright, uint8 (H, W), large enough to hold all of it; `to_frame` (2, 3) leads back."""
+
+    grey: Grey
+    to_frame: NDArray[np.float64]
+
+    def in_frame(self, box: Box) -> Box:
+        """The box of a glyph, as large, about the same place of the frame as it came."""
+        x, y = self.to_frame @ (box.x + (box.w - 1) / 2, box.y + (box.h - 1) / 2, 1.0)
+        return Box(round(x - (box.w - 1) / 2), round(y - (box.h - 1) / 2), box.w, box.h)
+
+
+def find_tilt(ink: Ink) -> float:
+    """The angle in degrees, positive where lines fall to the right, by which the writing of a frame is tilted; 0 where
+    it is upright, or cannot be told to be tilted."""
+    found = cv2.findNonZero(ink.mask)
+    if found is None:
+        return 0.0
+    # OpenCV 4 gives (N, 1, 2), OpenCV 5 (N, 2).
+    points = found.reshape(-1, 2)
+    sample = points[np.random.default_rng(0).integers(0, len(points), min(len(points), _SAMPLE))]
+    angle, gain = measure_skew(sample)
+    if abs(angle) < LEAST_TILT or gain < _SURE:
+        return 0.0
+    _, pieces = connected_components(ink.mask)
+    return angle if (pieces[:, 3] >= _LEAST_HEIGHT).sum() >= _FEWEST else 0.0
+
+
+def turn_upright(grey: Grey, ink: Ink, angle: float) -> TurnedFrame:
+    """Turn a frame back by its tilt; what comes in at the corners is bare paper, as bright as that beside it."""
+    height, width = grey.shape
+    cos, sin = float(np.cos(np.deg2rad(angle))), float(np.sin(np.deg2rad(angle)))
+    wide, high = round(width * cos + height * abs(sin)), round(height * cos + width * abs(sin))
+    x, y, u, v = ((side - 1) / 2 for side in (width, height, wide, high))
+    to_frame = np.array([[cos, -sin, x - cos * u + sin * v], [sin, cos, y - sin * u - cos * v]])
+    step = BLOCK * ink.reduction
+    paper = cv2.warpAffine(
+        ink.paper,
+        _in_blocks(to_frame, step),
+        (-(-wide // step), -(-high // step)),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    rows, columns = paper.shape
+    turned = cv2.resize(paper, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)[:high, :wide].copy()
+    cv2.warpAffine(
+        grey,
+        to_frame,
+        (wide, high),
+        dst=turned,
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_TRANSPARENT,
+    )
+    return TurnedFrame(np.asarray(turned, np.uint8), to_frame)
+
+
+def _in_blocks(to_frame: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+    """The same mapping between the blocks that pixels are of, `step` by `step` of them."""
+    centre = (step - 1) / 2
+    moved = to_frame[:, 2] + to_frame[:, :2] @ (centre, centre) - centre
+    return np.column_stack([to_frame[:, :2], moved / step])
