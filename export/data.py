@@ -15,6 +15,7 @@ from .junk import Junk
 from .recipe import DataRecipe, Recipe
 from .sources import JUNK, VALIDATION_SHARE, Fonts, LabelledPictures, Mnist, Source, Unipen
 from .strokes import load_strokes
+from .word_characters import WordCharacters
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +32,15 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
     """The sources of a recipe among the user's files, and those files, for the record.
 
     `data` are files, dataset folders, folders of fonts, or folders that hold `mnist/mnist.npz`,
-    `unipen/chars_strokes.npz` and `fonts/`. MNIST is downloaded where it is missing; other sources are left out with
-    a warning. Datasets (`labels.tsv`) are used by recipes that name the source `dataset`, or by all when given.
+    `unipen/chars_strokes.npz`, `unipen/words_strokes.npz` and `fonts/`. MNIST is downloaded where it is missing; other
+    sources are left out with a warning. Datasets (`labels.tsv`) are used by recipes that name the source `dataset`, or
+    by all when given.
     """
     for path in data:
         if not path.exists():
             raise DatasetError(f"{path}: no such file or folder (given with --data)")
     strokes_path = _find(data, "unipen/chars_strokes.npz", "*chars_strokes.npz")
+    words_path = _find(data, "unipen/words_strokes.npz", "*words_strokes.npz")
     mnist_path = _find(data, "mnist/mnist.npz", "mnist*.npz")
     found: list[DrawnSource] = []
     files: list[Path] = []
@@ -49,6 +52,9 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
         elif wanted.source == "unipen" and strokes_path:
             source = Unipen.load(strokes_path, recipe.charset)
             files.append(strokes_path)
+        elif wanted.source == "unipen-words" and words_path:
+            source = WordCharacters.load(words_path, recipe.charset)
+            files.append(words_path)
         elif wanted.source == "fonts" and (fonts := _fonts(data)):
             source = Fonts.load(fonts, recipe.charset)
             files += fonts

@@ -25,7 +25,7 @@ _MOST = 1e300
 """No number of a recipe is that large, and infinity is none."""
 
 Backbone = Literal["plain", "separable", "residual", "vgg"]
-SourceKind = Literal["mnist", "unipen", "fonts", "continental", "dataset", "junk"]
+SourceKind = Literal["mnist", "unipen", "unipen-words", "fonts", "continental", "dataset", "junk"]
 
 
 @dataclass(frozen=True, slots=True)
