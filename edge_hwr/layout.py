@@ -15,6 +15,7 @@ from edge_hwr.components import Boxes, Labels, connected_components, cut_ruling,
 from edge_hwr.fragments import join_fragments
 from edge_hwr.hairlines import drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
+from edge_hwr.pale_bars import drop_pale_bars
 from edge_hwr.reading_order import order_into_lines
 from edge_hwr.squared_paper import erase_ruling
 
@@ -69,6 +70,7 @@ def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> L
     height = typical_height(components, ink.mask.shape)
     labels, components = _free_from_ruling(labels, components, height)
     drop_crumbs(ink.mask, labels, components, height)
+    drop_pale_bars(grey, ink, components, height)
     group = join_fragments(components, height, marks=marks)
     boxes = unite(components, group)
     sized = _glyph_sized(boxes, height)
