@@ -70,7 +70,7 @@ def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> L
     height = typical_height(components, ink.mask.shape)
     labels, components = _free_from_ruling(labels, components, height)
     drop_crumbs(ink.mask, labels, components, height)
-    drop_pale_bars(grey, ink, components, height)
+    drop_pale_bars(grey, ink, labels, components, height)
     group = join_fragments(components, height, marks=marks)
     boxes = unite(components, group)
     sized = _glyph_sized(boxes, height)

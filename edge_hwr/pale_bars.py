@@ -1,6 +1,6 @@
-"""Pale bars: pieces of rules and of the walls of boxes, which would be read as dashes and ones.
+"""Pale bars and angles: pieces of rules and of the walls of boxes, which would be read as dashes, ones and L.
 
-They are told from strokes by their shade alone: the pen that wrote everything else wrote none as pale.
+They are told from strokes by their shade: the pen that wrote everything else wrote none as pale.
 """
 
 from __future__ import annotations
@@ -8,52 +8,77 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.components import Boxes
+from edge_hwr.components import Boxes, Labels
 from edge_hwr.ink import Grey, Ink
 
 _SLENDER = 3.0
-"""Times as long as it is wide, at least; and narrower than this share of the writing's height: """
+"""A bar is so many times as long as it is wide, at least; and narrower than this share of the writing's height: """
 _THICK = 0.3
+
+_SIDE = 0.15
+"""An angle is in two sides of its box, each of this share of it (and two pixels at least, for it may be tilted)."""
+_OUTSIDE = 0.1
+"""Of its ink, at most."""
+
+_LONG = 0.25
+"""In heights of the writing: shorter pieces are dots and commas, or nothing at all."""
 
 _FEWEST = 4
 """Glyphs, to tell how dark the writing is."""
 
 _PALEST = 15
-"""Percent of the glyphs may be paler than what the bars are compared with: they may be pieces of boxes, too."""
+"""Percent of the glyphs may be paler than what bars and angles are compared with: not every piece is a glyph."""
 
 _PALE = 0.75
 """Of the depth of the palest writing: what is less deep is none of it."""
 
-_DARKEST = 25
-"""Percent of a piece's box that are its core; the rest is its soft edge, and the paper between its strokes."""
 
+def drop_pale_bars(grey: Grey, ink: Ink, labels: Labels, components: Boxes, height: float) -> None:
+    """Empty (area 0) the rows of components (N, 5: x, y, w, h, area of the mask) that are pale bars or angles.
 
-def drop_pale_bars(grey: Grey, ink: Ink, components: Boxes, height: float) -> None:
-    """Empty (area 0) the rows of components (N, 5: x, y, w, h, area of the mask) that are pale bars.
-
-    `height` is that of the writing.
+    `labels` gives for each pixel of the mask the row of its component, plus one; `height` is that of the writing.
     """
     w, h = components[:, 2], components[:, 3]
     long, broad = np.maximum(w, h), np.minimum(w, h)
-    alive = components[:, 4] > 0
-    bars = alive & (long >= _SLENDER * broad) & (broad <= _THICK * height) & (long >= 0.25 * height)
-    glyphs = alive & ~bars & (h >= 0.5 * height) & (h <= 1.9 * height) & (w <= 2 * height)
-    if not bars.any() or glyphs.sum() < _FEWEST:
+    long_enough = (components[:, 4] > 0) & (long >= _LONG * height)
+    bars = long_enough & (long >= _SLENDER * broad) & (broad <= _THICK * height)
+    sized = long_enough & ~bars & (h <= 1.9 * height) & (w <= 2 * height)
+    tall = sized & (h >= 0.5 * height)
+    if tall.sum() < _FEWEST:
         return
-    palest = np.percentile(_depths(grey, ink, components[glyphs]), _PALEST)
-    found = np.flatnonzero(bars)
-    components[found[_depths(grey, ink, components[found]) < _PALE * palest], 4] = 0
+    depths = np.zeros(len(components))
+    seen = np.flatnonzero(bars | sized)
+    depths[seen] = _depths(grey, ink, components[seen])
+    pale = sized & (depths < _PALE * np.median(depths[tall]))
+    angles = np.zeros(len(components), np.bool_)
+    for index in np.flatnonzero(pale).tolist():
+        x, y, w_, h_, _ = components[index].tolist()
+        angles[index] = _is_angle(labels[y : y + h_, x : x + w_] == index + 1)
+    writing = tall & ~angles
+    if writing.sum() >= _FEWEST:
+        palest = np.percentile(depths[writing], _PALEST)
+        components[(bars | angles) & (depths < _PALE * palest), 4] = 0
 
 
-def _depths(grey: Grey, ink: Ink, boxes: Boxes) -> NDArray[np.float64]:
-    """By how much the cores of pieces (N, ...: x, y, w, h of the mask) are darker than the paper; shares, (N,)."""
+def _depths(grey: Grey, ink: Ink, pieces: Boxes) -> NDArray[np.float64]:
+    """By how much pieces (N, 5: x, y, w, h, area of the mask) are darker than the paper: shares of it, (N,)."""
     step = ink.reduction
-    cores = []
-    for left, top, right, bottom in np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:4]]).tolist():
-        # As many pixels as the mask has: it is what a piece is as a whole that counts.
-        piece = grey[top * step : bottom * step : step, left * step : right * step : step].ravel()
-        darkest = len(piece) * _DARKEST // 100
-        cores.append(np.partition(piece, darkest)[darkest])
-    middle = (boxes[:, :2] + boxes[:, 2:4] // 2) * step
+    shades = []
+    for x, y, w, h, area in pieces.tolist():
+        # As many pixels as the mask has; the darkest of them are the piece.
+        seen = grey[y * step : (y + h) * step : step, x * step : (x + w) * step : step].ravel()
+        median = min(area // 2, len(seen) - 1)
+        shades.append(np.partition(seen, median)[median])
+    middle = (pieces[:, :2] + pieces[:, 2:4] // 2) * step
     paper = ink.paper_at(middle[:, 0], middle[:, 1])
-    return 1 - np.array(cores, np.float64) / np.maximum(paper, 1)
+    return 1 - np.array(shades, np.float64) / np.maximum(paper, 1)
+
+
+def _is_angle(piece: NDArray[np.bool_]) -> bool:
+    """Whether a piece, cut out along its box, is a stroke along one level side of it and one along an upright side."""
+    height, width = piece.shape
+    deep, broad = max(2, round(_SIDE * height)), max(2, round(_SIDE * width))
+    rest = np.inf
+    for level in (piece[deep:], piece[:-deep]):
+        rest = min(rest, level[:, broad:].sum(), level[:, :-broad].sum())
+    return bool(rest <= _OUTSIDE * piece.sum())

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from drawing import sheet, write
 
 from edge_hwr.layout import find_glyphs
+from edge_hwr.metrics import edit_distance
 from edge_hwr.picture import read_picture
 from edge_hwr.reader import Reader
 
@@ -21,19 +23,25 @@ def test_pieces_of_rules_are_not_read_as_dashes() -> None:
     assert "_" not in text
 
 
-@pytest.mark.parametrize("upright", [False, True])
-def test_a_bar_paler_than_all_writing_is_left_out(upright: bool) -> None:
+@pytest.mark.parametrize(
+    "points",
+    [[(450, 190), (500, 190)], [(450, 140), (450, 200)], [(450, 140), (450, 200), (490, 200)]],
+    ids=["rule", "wall", "corner"],
+)
+@pytest.mark.parametrize(("grey", "thick", "kept"), [(150, 3, 0), (60, 5, 1)], ids=["paler", "as dark"])
+def test_what_is_paler_than_all_writing_is_none_of_it(
+    points: list[tuple[int, int]], grey: int, thick: int, kept: int
+) -> None:
     page = sheet(falloff=20)
-    write(page, "27182", 60, 200)
-    plain = len(find_glyphs(page, marks=True))
-    cv2.line(page, (400, 160), (400, 200) if upright else (440, 160), (150,), 3, cv2.LINE_AA)
-    assert len(find_glyphs(page, marks=True)) == plain == 5
+    write(page, "27182", 60, 200, size=60, pen=5, pitch=70)
+    cv2.polylines(page, [np.array(points, np.int32)], False, (grey,), thick, cv2.LINE_AA)
+    assert len(find_glyphs(page, marks=True)) == 5 + kept
 
 
-def test_a_bar_of_the_pen_is_kept() -> None:
-    page = sheet(falloff=20)
-    write(page, "271-1", 60, 200)
-    assert len(find_glyphs(page, marks=True)) == 5
+@pytest.mark.parametrize("model", ["digits", "characters"])
+def test_forms_are_read_without_their_boxes(model: str) -> None:
+    text = Reader(model).read(read_picture(SAMPLES / "meter-form.jpg")).text
+    assert edit_distance(text, "21 07 2026\n48 1159 3027\n073916\n025840") <= 2
 
 
 def test_a_pencil_beside_print_keeps_its_ones() -> None:
