@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.components import connected_components
 from edge_hwr.ink import BLOCK, Grey, Ink
+from edge_hwr.layout import LEAST_HEIGHT
 from edge_hwr.reading import Box
 from edge_hwr.skew import measure_skew
 
@@ -27,24 +28,27 @@ or of a picture, is sharpest at any angle."""
 _FEWEST = 4
 """Pieces of ink that make a row: what looks sharpest askew of fewer is the shape of a glyph."""
 
-_LEAST_HEIGHT = 5
-"""Pixels of the mask; lower pieces are specks."""
-
 _SAMPLE = 800
 """Of the ink's pixels, from which the tilt is found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TurnedFrame:
-    """A frame turned upright, uint8 (H, W), large enough to hold all of it; `to_frame` (2, 3) leads back."""
+    """A frame turned upright, uint8 (H, W), large enough to hold all of it.
+
+    `to_frame` (2, 3) leads back to the frame as it came, of `width` x `height`.
+    """
 
     grey: Grey
     to_frame: NDArray[np.float64]
+    width: int
+    height: int
 
     def in_frame(self, box: Box) -> Box:
-        """The box of a glyph, as large, about the same place of the frame as it came."""
+        """The box of a glyph, as large, about the same place of the frame as it came, and within it."""
         x, y = self.to_frame @ (box.x + (box.w - 1) / 2, box.y + (box.h - 1) / 2, 1.0)
-        return Box(round(x - (box.w - 1) / 2), round(y - (box.h - 1) / 2), box.w, box.h)
+        left, top = round(x - (box.w - 1) / 2), round(y - (box.h - 1) / 2)
+        return Box(max(min(left, self.width - box.w), 0), max(min(top, self.height - box.h), 0), box.w, box.h)
 
 
 def find_tilt(ink: Ink) -> float:
@@ -60,7 +64,7 @@ def find_tilt(ink: Ink) -> float:
     if abs(angle) < LEAST_TILT or gain < _SURE:
         return 0.0
     _, pieces = connected_components(ink.mask)
-    return angle if (pieces[:, 3] >= _LEAST_HEIGHT).sum() >= _FEWEST else 0.0
+    return angle if (pieces[:, 3] >= LEAST_HEIGHT).sum() >= _FEWEST else 0.0
 
 
 def turn_upright(grey: Grey, ink: Ink, angle: float) -> TurnedFrame:
@@ -88,7 +92,7 @@ def turn_upright(grey: Grey, ink: Ink, angle: float) -> TurnedFrame:
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_TRANSPARENT,
     )
-    return TurnedFrame(np.asarray(turned, np.uint8), to_frame)
+    return TurnedFrame(np.asarray(turned, np.uint8), to_frame, width, height)
 
 
 def _in_blocks(to_frame: NDArray[np.float64], step: int) -> NDArray[np.float64]:
