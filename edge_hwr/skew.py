@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +17,19 @@ MOST_SKEW = 12.0
 
 _BIN = 3.0
 """Height of a bin of the profile, in pixels."""
+
+
+def sample_ink(mask: NDArray[np.uint8], most: int) -> NDArray[np.int32]:
+    """The places (N, 2: x, y) of so many pixels of ink, or fewer, taken at random, the same ones each time.
+
+    Regular steps through pixels in raster order would see a pattern of their own.
+    """
+    found = cv2.findNonZero(mask)
+    if found is None:
+        return np.empty((0, 2), np.int32)
+    # OpenCV 4 gives (N, 1, 2), OpenCV 5 (N, 2).
+    points = np.asarray(found, np.int32).reshape(-1, 2)
+    return np.asarray(points[np.random.default_rng(0).integers(0, len(points), min(len(points), most))], np.int32)
 
 
 def find_skew(points: NDArray[Any]) -> float:
@@ -33,6 +47,19 @@ def measure_skew(points: NDArray[Any]) -> tuple[float, float]:
     sharpness = _sharpness(points, np.append(fine, 0.0))
     best = int(np.argmax(sharpness[:-1]))
     return float(fine[best]), float(sharpness[best] / sharpness[-1])
+
+
+def turning(angle: float, width: int, height: int) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """From a picture turned back by an angle in degrees, large enough to hold all, to the one before.
+
+    That one is `width` x `height`. Gives a homography (3, 3) between the centres of their pixels, and the size of the
+    turned one, (width, height).
+    """
+    cos, sin = float(np.cos(np.deg2rad(angle))), float(np.sin(np.deg2rad(angle)))
+    wide, high = round(width * cos + height * abs(sin)), round(height * cos + width * abs(sin))
+    x, y = (width - 1) / 2, (height - 1) / 2
+    u, v = (wide - 1) / 2, (high - 1) / 2
+    return np.array([[cos, -sin, x - cos * u + sin * v], [sin, cos, y - sin * u - cos * v], [0, 0, 1]]), (wide, high)
 
 
 def _sharpness(points: NDArray[Any], angles: NDArray[np.float64]) -> NDArray[np.int64]:

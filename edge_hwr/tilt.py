@@ -16,7 +16,7 @@ from edge_hwr.components import connected_components
 from edge_hwr.ink import BLOCK, Grey, Ink
 from edge_hwr.layout import LEAST_HEIGHT
 from edge_hwr.reading import Box
-from edge_hwr.skew import measure_skew
+from edge_hwr.skew import measure_skew, sample_ink, turning
 
 LEAST_TILT = 2.5
 """Degrees; lines that climb by less are followed as they are."""
@@ -54,13 +54,7 @@ class TurnedFrame:
 def find_tilt(ink: Ink) -> float:
     """The angle in degrees, positive where lines fall to the right, by which the writing of a frame is tilted; 0 where
     it is upright, or cannot be told to be tilted."""
-    found = cv2.findNonZero(ink.mask)
-    if found is None:
-        return 0.0
-    # OpenCV 4 gives (N, 1, 2), OpenCV 5 (N, 2).
-    points = found.reshape(-1, 2)
-    sample = points[np.random.default_rng(0).integers(0, len(points), min(len(points), _SAMPLE))]
-    angle, gain = measure_skew(sample)
+    angle, gain = measure_skew(sample_ink(ink.mask, _SAMPLE))
     if abs(angle) < LEAST_TILT or gain < _SURE:
         return 0.0
     _, pieces = connected_components(ink.mask)
@@ -70,10 +64,8 @@ def find_tilt(ink: Ink) -> float:
 def turn_upright(grey: Grey, ink: Ink, angle: float) -> TurnedFrame:
     """Turn a frame back by its tilt; what comes in at the corners is bare paper, as bright as that beside it."""
     height, width = grey.shape
-    cos, sin = float(np.cos(np.deg2rad(angle))), float(np.sin(np.deg2rad(angle)))
-    wide, high = round(width * cos + height * abs(sin)), round(height * cos + width * abs(sin))
-    x, y, u, v = ((side - 1) / 2 for side in (width, height, wide, high))
-    to_frame = np.array([[cos, -sin, x - cos * u + sin * v], [sin, cos, y - sin * u - cos * v]])
+    homography, (wide, high) = turning(angle, width, height)
+    to_frame = homography[:2]
     step = BLOCK * ink.reduction
     paper = cv2.warpAffine(
         ink.paper,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.ink import BLOCK, Grey, Ink, reduce_by
 from edge_hwr.sheet import Quad, flattening
-from edge_hwr.skew import find_skew
+from edge_hwr.skew import find_skew, sample_ink, turning
 
 Matrix = NDArray[np.float64]
 
@@ -82,7 +82,7 @@ def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None) -> Upright:
     angle = _skew(mask, to_mask)
     turned = abs(angle) >= _LEAST_SKEW
     if turned:
-        turn, (width, height) = _turning(angle, width, height)
+        turn, (width, height) = turning(angle, width, height)
         to_picture, to_mask = to_picture @ turn, to_mask @ turn
     if turned or sheet is not None:
         seen = cv2.warpPerspective(mask, to_mask, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
@@ -132,21 +132,8 @@ def _filled(shape: tuple[int, ...], quad: Quad, share: float) -> Grey:
 
 
 def _skew(mask: Grey, to_mask: Matrix) -> float:
-    found = cv2.findNonZero(mask)
-    if found is None:
+    points = sample_ink(mask, _SAMPLE).astype(np.float64)
+    if len(points) == 0:
         return 0.0
-    # OpenCV 4 gives (N, 1, 2), OpenCV 5 (N, 2).
-    found = found.reshape(-1, 1, 2)
-    # A random sample: regular steps through pixels in raster order would see a pattern of their own.
-    points = found[np.random.default_rng(0).integers(0, len(found), min(len(found), _SAMPLE))].astype(np.float64)
-    upright = cv2.perspectiveTransform(points, np.linalg.inv(to_mask))[:, 0]
+    upright = cv2.perspectiveTransform(points[:, np.newaxis], np.linalg.inv(to_mask))[:, 0]
     return find_skew(upright)
-
-
-def _turning(angle: float, width: int, height: int) -> tuple[Matrix, tuple[int, int]]:
-    """From a picture turned back by an angle, large enough to hold all, to the one before; and its (width, height)."""
-    cos, sin = float(np.cos(np.deg2rad(angle))), float(np.sin(np.deg2rad(angle)))
-    wide, high = round(width * cos + height * abs(sin)), round(height * cos + width * abs(sin))
-    x, y = (width - 1) / 2, (height - 1) / 2
-    u, v = (wide - 1) / 2, (high - 1) / 2
-    return np.array([[cos, -sin, x - cos * u + sin * v], [sin, cos, y - sin * u - cos * v], [0, 0, 1]]), (wide, high)
