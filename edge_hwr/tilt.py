@@ -28,6 +28,9 @@ or of a picture, is sharpest at any angle."""
 _FEWEST = 4
 """Pieces of ink that make a row: what looks sharpest askew of fewer is the shape of a glyph."""
 
+_MOST_ROOM = 2.5
+"""Times the frame's area, for the turned one: strips, of which that would be more, are never written on askew."""
+
 _SAMPLE = 800
 """Of the ink's pixels, from which the tilt is found."""
 
@@ -55,7 +58,9 @@ def find_tilt(ink: Ink) -> float:
     """The angle in degrees, positive where lines fall to the right, by which the writing of a frame is tilted; 0 where
     it is upright, or cannot be told to be tilted."""
     angle, gain = measure_skew(sample_ink(ink.mask, _SAMPLE))
-    if abs(angle) < LEAST_TILT or gain < _SURE:
+    height, width = ink.mask.shape
+    _, (wide, high) = turning(angle, width, height)
+    if abs(angle) < LEAST_TILT or gain < _SURE or wide * high > _MOST_ROOM * width * height:
         return 0.0
     _, pieces = connected_components(ink.mask)
     return angle if (pieces[:, 3] >= LEAST_HEIGHT).sum() >= _FEWEST else 0.0

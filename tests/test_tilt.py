@@ -58,6 +58,15 @@ def test_a_glyph_alone_tells_no_tilt(text: str) -> None:
     assert find_tilt(find_frame_ink(page)) == 0
 
 
+@pytest.mark.parametrize(("width", "turned"), [(2200, True), (6000, False)])
+def test_long_strips_are_not_turned(width: int, turned: bool) -> None:
+    """They would become pictures of many times their size."""
+    page = sheet(width, 460)
+    for place in range(24):
+        write(page, "4", 60 + 84 * place, 60 + 16 * place, size=50)
+    assert (find_tilt(find_frame_ink(page)) > 5) == turned
+
+
 @pytest.mark.parametrize("grey", [0, 128, 255])
 def test_bare_frames_tell_no_tilt(grey: int) -> None:
     assert find_tilt(find_frame_ink(np.full((480, 640), grey, np.uint8))) == 0
