@@ -113,6 +113,8 @@ def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: in
 def _train_lines(wanted: LineRecipe, data: tuple[Path, ...], out: Path, workers: int, console: Console) -> None:
     if wanted.training.keep_stages and not wanted.training.start_from:
         raise UsageError("keep_stages keeps the stages of another model: say which by --start-from")
+    if wanted.training.hold_norms and not wanted.training.start_from:
+        raise UsageError("hold_norms holds the batch norms of another model: say which by --start-from")
     sources, files = find_line_sources(wanted, data)
     with kept_from_others(out):
         run = start_line_run(out, wanted, LinePreprocessing(), files)

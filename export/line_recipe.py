@@ -74,7 +74,9 @@ class LineTrainingRecipe:
     A batch has about `columns` columns of pixels, whatever the widths of its lines; an epoch is a pass over all lines,
     or as many of them as make 400 batches, by chance. `start_from` is a run folder whose best model lends
     its weights to begin with: all of them to the same network, the first layers to one that differs later. With
-    `keep_stages` so many of the first stages stay as they were lent, which takes less time: half of it with all.
+    `keep_stages` so many of the first stages stay as they were lent, which takes less time: half of it with all. With
+    `hold_norms` the batch norms go on with the means and variances that were lent: those of augmented lines under
+    dropout are not those of lines as they are read, and to get used to them costs a network that reads well already.
 
     A `teacher`, a run folder or bundle of the same charset, says for every step what it takes it for; to say the same
     is `teacher_share` of what is learned (after G. Hinton et al., "Distilling the knowledge in a neural network",
@@ -90,6 +92,7 @@ class LineTrainingRecipe:
     average: float = 0.999
     start_from: str = ""
     keep_stages: int = 0
+    hold_norms: bool = False
     teacher: str = ""
     teacher_share: float = 0.5
 

@@ -123,7 +123,7 @@ class _State:
         with arithmetic(HALVED):
             model = build_line_network(recipe.network, height=height, classes=len(recipe.charset) + 1)
         keep_stages(model, recipe.network.stages[: recipe.training.keep_stages])
-        model = quickened(model)
+        model = quickened(model, hold_norms=recipe.training.hold_norms)
         optimizer = keras.optimizers.AdamW(
             recipe.training.learning_rate, weight_decay=recipe.training.weight_decay, global_clipnorm=2.0
         )

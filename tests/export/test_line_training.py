@@ -196,15 +196,34 @@ def test_a_network_that_says_the_blank_too_readily_is_made_to_say_it_less(pool: 
     assert min(found) < 0
 
 
+def test_norms_are_held_as_they_were_lent(trained: Path, tmp_path: Path):
+    recipe = (
+        (trained.parent / "tiny-lines.toml").read_text("utf-8").replace("[training]", "[training]\nhold_norms = true")
+    )
+    settled = tmp_path / "settled.toml"
+    settled.write_text(recipe, "utf-8")
+    given = [str(settled), "--data", str(trained.parent / "drawn"), "--workers", "1", "--epochs", "2"]
+    with pytest.raises(UsageError, match="say which by --start-from"):
+        train.main([*given, "--out", str(tmp_path / "nothing")], standalone_mode=False)
+    train.main([*given, "--start-from", str(trained), "--out", str(tmp_path / "run")], standalone_mode=False)
+    lent, learned = load_lender(trained).weights, _learned(tmp_path / "run")
+    for before, after in zip(lent, learned, strict=True):
+        assert np.array_equal(before, after) == ("moving" in before.path), before.path
+
+
 def _check_what_was_kept(lender: Path, run: Path, *, stages: int) -> None:
     """Of a training that began with a lender, after its last step: so many stages are the lender's, the next is not."""
-    found = open_line_run(run).checkpoint()
-    assert found is not None
-    lent = load_lender(lender).get_weights()
-    with np.load(found[0] / "weights.npz") as arrays:
-        learned = [arrays[f"model{at}"] for at in range(5 * stages + 1)]
+    lent, learned = load_lender(lender).get_weights(), _learned(run)
     assert all(np.array_equal(lent[at], learned[at]) for at in range(5 * stages))
     assert not np.array_equal(lent[5 * stages], learned[5 * stages])
+
+
+def _learned(run: Path) -> list[np.ndarray[Any, Any]]:
+    """The weights after the last step of a training."""
+    found = open_line_run(run).checkpoint()
+    assert found is not None
+    with np.load(found[0] / "weights.npz") as arrays:
+        return [arrays[f"model{at}"] for at in range(sum(name.startswith("model") for name in arrays))]
 
 
 def test_a_network_with_stages_of_its_own_learns_from_a_teacher(trained: Path, tmp_path: Path):

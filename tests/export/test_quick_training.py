@@ -95,3 +95,19 @@ def test_a_batch_without_numbers_is_not_remembered():
     quick(np.full((2, 16, 64, 1), np.nan, np.float32), training=True)
     for kept, weight in zip(before, quick.get_weights(), strict=True):
         assert np.allclose(kept, weight)
+
+
+def test_norms_that_are_held_are_those_of_reading_and_learn_their_gains():
+    model = lines()
+    held = quickened(model, hold_norms=True)
+    batch = np.random.default_rng(2).random((3, 16, 64, 1), np.float32)
+    with tf.GradientTape() as tape:
+        scores = held(batch, training=True)
+        loss = tf.reduce_sum(tf.nn.log_softmax(scores)[..., 0])
+    gradients = tape.gradient(loss, held.trainable_variables)
+    assert np.allclose(scores, model(batch, training=False), rtol=1e-4, atol=1e-4)
+    assert all(np.array_equal(*pair) for pair in zip(held.get_weights(), model.get_weights(), strict=True))
+    learned = dict(zip((variable.path for variable in held.trainable_variables), gradients, strict=True))
+    gains = [np.abs(gradient).max() for path, gradient in learned.items() if path.endswith("gamma")]
+    assert len(gains) == 10
+    assert min(gains) > 0
