@@ -1,6 +1,7 @@
 """Pale bars and angles: pieces of rules and of the walls of boxes, which would be read as dashes, ones and L.
 
-They are told from strokes by their shade: the pen that wrote everything else wrote none as pale.
+They are told from strokes by their shade: the pen that wrote everything else wrote none as pale, nor did that of what
+stands beside them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.components import Boxes, Labels
-from edge_hwr.ink import Grey, Ink
+from edge_hwr.ink import Grey, Ink, darkest_by
 
 _SLENDER = 3.0
 """A bar is so many times as long as it is wide, at least; and narrower than this share of the writing's height: """
@@ -31,6 +32,9 @@ _PALEST = 15
 
 _PALE = 0.75
 """Of the depth of the palest writing: what is less deep is none of it."""
+
+_BESIDE = 2.5
+"""Heights of the writing between the middles of a piece and of what stands beside it, at most."""
 
 
 def drop_pale_bars(grey: Grey, ink: Ink, labels: Labels, components: Boxes, height: float) -> None:
@@ -57,7 +61,18 @@ def drop_pale_bars(grey: Grey, ink: Ink, labels: Labels, components: Boxes, heig
     writing = tall & ~angles
     if writing.sum() >= _FEWEST:
         palest = np.percentile(depths[writing], _PALEST)
-        components[(bars | angles) & (depths < _PALE * palest), 4] = 0
+        for index in np.flatnonzero((bars | angles) & (depths < _PALE * palest)).tolist():
+            beside = writing & _beside(components, index, _BESIDE * height)
+            # A few words in another pen are paler than all the rest, and so are their ones.
+            if not beside.any() or depths[index] < _PALE * np.median(depths[beside]):
+                components[index, 4] = 0
+
+
+def _beside(components: Boxes, index: int, reach: float) -> NDArray[np.bool_]:
+    """What stands in one line with a component, its middle no farther off than `reach`, (N,)."""
+    middles = components[:, :2] + components[:, 2:4] / 2
+    across, down = np.abs(middles - middles[index]).T
+    return np.asarray((across <= reach) & (down <= np.maximum(components[:, 3], components[index, 3]) / 2))
 
 
 def _depths(grey: Grey, ink: Ink, pieces: Boxes) -> NDArray[np.float64]:
@@ -65,8 +80,10 @@ def _depths(grey: Grey, ink: Ink, pieces: Boxes) -> NDArray[np.float64]:
     step = ink.reduction
     shades = []
     for x, y, w, h, area in pieces.tolist():
-        # As many pixels as the mask has; the darkest of them are the piece.
-        seen = grey[y * step : (y + h) * step : step, x * step : (x + w) * step : step].ravel()
+        # As many pixels as the mask has; the darkest of them are the piece. Of each block the darkest: a fine stroke
+        # runs between those of any regular steps.
+        piece = grey[y * step : (y + h) * step, x * step : (x + w) * step]
+        seen = (darkest_by(piece, step) if step > 1 else piece).ravel()
         median = min(area // 2, len(seen) - 1)
         shades.append(np.partition(seen, median)[median])
     middle = (pieces[:, :2] + pieces[:, 2:4] // 2) * step

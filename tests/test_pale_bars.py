@@ -49,3 +49,29 @@ def test_a_pencil_beside_print_keeps_its_ones() -> None:
     write(page, "82735", 60, 120, ink=20, pen=5)
     write(page, "1 1 4 6 3", 60, 240, ink=125)
     assert len(find_glyphs(page)) == 10
+
+
+@pytest.mark.parametrize("width", [1280, 2560, 4000])
+@pytest.mark.parametrize("slant", [0, 6])
+def test_a_fine_pen_keeps_its_ones_in_frames_of_any_size(width: int, slant: int) -> None:
+    page = np.full((width * 3 // 4, width), 225, np.uint8)
+    places = range(width // 10, width - width // 10, width // 8)
+    for row in range(1, 4):
+        y, size = row * width // 6, width // 30
+        for number, x in enumerate(places):
+            if number % 2:
+                cv2.line(page, (x, y), (x + slant * size // 40, y - size), (40,), width // 800, cv2.LINE_AA)
+            else:
+                cv2.ellipse(
+                    page, (x, y - size // 2), (size // 3, size // 2), 0, 0, 360, (40,), width // 800, cv2.LINE_AA
+                )
+    assert len(find_glyphs(cv2.GaussianBlur(page, (0, 0), 0.8))) == 3 * len(places)
+
+
+def test_a_number_in_a_paler_pen_keeps_its_ones() -> None:
+    page = sheet(falloff=20)
+    for y in (90, 170, 250):
+        write(page, "82735 94", 60, y, ink=20, pen=5)
+    write(page, "20 4", 60, 330, ink=110, pen=5)
+    cv2.line(page, (160, 330), (166, 296), (110,), 5, cv2.LINE_AA)
+    assert len(find_glyphs(page)) == 3 * 7 + 4
