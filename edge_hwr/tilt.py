@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.components import connected_components
+from edge_hwr.components import Boxes, connected_components
 from edge_hwr.ink import BLOCK, Grey, Ink
 from edge_hwr.layout import LEAST_HEIGHT
 from edge_hwr.reading import Box
-from edge_hwr.skew import measure_skew, sample_ink, turning
+from edge_hwr.skew import MOST_SKEW, measure_skew, sample_ink, turning
 
 LEAST_TILT = 2.5
 """Degrees; lines that climb by less are followed as they are."""
@@ -28,8 +28,26 @@ or of a picture, is sharpest at any angle."""
 _FEWEST = 4
 """Pieces of ink that make a row: what looks sharpest askew of fewer is the shape of a glyph."""
 
+_REACH = 4.0
+"""Heights of the writing, across, between glyphs that may be of one line."""
+_JITTER = 0.25
+"""Of the height: so much up or down, beside what a line climbs, neighbours in it may stand."""
+
+_STRAIGHTER = 0.8
+"""What glyphs of one line stand up or down by is to be this part, at most, of what it was before turning: some angle
+lines up a few numbers that stand anywhere on the page."""
+
+_MOST_OFF = 0.6
+"""Of the height: from there on, one off is as bad as another."""
+
+_MOST_GLYPHS = 400
+"""Looked at, all pairs of them."""
+
 _MOST_ROOM = 2.5
 """Times the frame's area, for the turned one: strips, of which that would be more, are never written on askew."""
+
+_LONGEST_SIDE = 32766
+"""Pixels: OpenCV 4 turns no larger pictures."""
 
 _SAMPLE = 800
 """Of the ink's pixels, from which the tilt is found."""
@@ -60,10 +78,27 @@ def find_tilt(ink: Ink) -> float:
     angle, gain = measure_skew(sample_ink(ink.mask, _SAMPLE))
     height, width = ink.mask.shape
     _, (wide, high) = turning(angle, width, height)
-    if abs(angle) < LEAST_TILT or gain < _SURE or wide * high > _MOST_ROOM * width * height:
+    if abs(angle) < LEAST_TILT or gain < _SURE:
+        return 0.0
+    if wide * high > _MOST_ROOM * width * height or max(wide, high) * ink.reduction > _LONGEST_SIDE:
         return 0.0
     _, pieces = connected_components(ink.mask)
-    return angle if (pieces[:, 3] >= LEAST_HEIGHT).sum() >= _FEWEST else 0.0
+    glyphs = pieces[pieces[:, 3] >= LEAST_HEIGHT]
+    return angle if len(glyphs) >= _FEWEST and _straightens(glyphs, angle) else 0.0
+
+
+def _straightens(glyphs: Boxes, angle: float) -> bool:
+    """Whether neighbours are more level once the page is turned by the angle, as those of a line are."""
+    height = float(np.median(glyphs[:, 3]))
+    usual = glyphs[(glyphs[:, 3] > 0.5 * height) & (glyphs[:, 3] < 2 * height)][:_MOST_GLYPHS]
+    middles = usual[:, :2] + usual[:, 2:4] / 2
+    across, down = (middles[None] - middles[:, None]).transpose(2, 0, 1) / height
+    steepest = np.tan(np.deg2rad(MOST_SKEW))
+    beside = (across > 0.3) & (across < _REACH) & (np.abs(down) < steepest * across + _JITTER)
+    across, down = across[beside], down[beside]
+    before = np.minimum(np.abs(down), _MOST_OFF).sum()
+    after = np.minimum(np.abs(down - across * np.tan(np.deg2rad(angle))), _MOST_OFF).sum()
+    return bool(after < _STRAIGHTER * before)
 
 
 def turn_upright(grey: Grey, ink: Ink, angle: float) -> TurnedFrame:

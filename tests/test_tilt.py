@@ -71,3 +71,17 @@ def test_long_strips_are_not_turned(width: int, turned: bool) -> None:
 def test_bare_frames_tell_no_tilt(grey: int) -> None:
     assert find_tilt(find_frame_ink(np.full((480, 640), grey, np.uint8))) == 0
     assert find_tilt(find_frame_ink(np.full((3, 2000), grey, np.uint8))) == 0
+
+
+def test_numbers_that_stand_anywhere_on_an_upright_page_are_not_turned() -> None:
+    turned = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        page = sheet()
+        cells = rng.choice(12, int(rng.integers(4, 8)), replace=False)
+        for cell in cells.tolist():
+            number = str(rng.integers(10, 1000))
+            x, y = 20 + 150 * (cell % 4) + int(rng.integers(30)), 70 + 150 * (cell // 4) + int(rng.integers(70))
+            write(page, number, x, y, size=40, pitch=36)
+        turned += find_tilt(find_frame_ink(page)) != 0
+    assert turned <= 1
