@@ -22,7 +22,7 @@ from .retries import RetryBounds
 from .settings import LEAST_TOKEN, Settings, read_secret
 from .sinks import HOLD, Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
 from .sources import open_source
-from .sources.pictures import Pictures
+from .sources.pictures import PICTURE_SUFFIXES, Pictures
 
 log = logging.getLogger(__name__)
 
@@ -98,14 +98,19 @@ def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
 
 def _check_files(settings: Settings) -> None:
     """`UsageError` where results would be written into what is read, or into each other."""
-    taken = {Path(settings.source).resolve(): f"the source {settings.source}"}
-    for option, name in (("--jsonl", settings.jsonl), ("--csv", settings.csv), ("--sqlite", settings.sqlite)):
-        if not name:
+    read = ("source", "model", "lexicon", "token_file", "webhook_token_file", "mqtt_password_file")
+    taken = {Path(name).resolve(): f"the {key} {name}" for key in read if (name := getattr(settings, key))}
+    source = Path(settings.source).resolve()
+    for key in ("snapshots", "outbox", "jsonl", "csv", "sqlite"):
+        name = getattr(settings, key)
+        if not name or name == "-":
             continue
         path = Path(name).resolve()
         if path in taken:
-            raise UsageError(f"{option} {name}: that is {taken[path]}; name another file")
-        taken[path] = f"where {option.removeprefix('--')} goes"
+            raise UsageError(f"--{key} {name}: that is {taken[path]}; name another file")
+        if path.parent == source and path.suffix.lower() in PICTURE_SUFFIXES:
+            raise UsageError(f"--{key} {name}: that is a picture of the source {settings.source}; name another file")
+        taken[path] = f"where {key} goes"
 
 
 def _outbox(settings: Settings, name: str) -> Outbox:

@@ -26,7 +26,7 @@ def _settings_as_options(command: Callable[..., None]) -> Callable[..., None]:
     for item in reversed(fields(Settings)):
         flag, about = item.name.replace("_", "-"), item.metadata
         shown = f" [default: {item.default}]" if item.default not in ("", 0, False) else ""
-        kind: Any = click.IntRange(min=about["least"]) if isinstance(item.default, int) else str
+        kind: Any = click.IntRange(min=about["least"], max=about["most"]) if isinstance(item.default, int) else str
         settings: dict[str, Any] = {"default": None, "help": f"{about['help']}{shown}"}
         if isinstance(item.default, bool):
             command = click.option(f"--{flag}/--no-{flag}", **settings)(command)

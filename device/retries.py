@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetryBounds:
-    """At most `limit` retries in any `window_s` seconds; the first after `pause_s`, each later one after twice that."""
+    """At most `limit` retries in any `window_s` seconds; the first after `pause_s`, each later one after twice that, up
+    to `longest_pause_s`: shorter than what a source may be silent for before it has hung."""
 
     limit: int = 5
     window_s: float = 60.0
     pause_s: float = 0.5
+    longest_pause_s: float = 8.0
 
 
 class Retries:
@@ -31,4 +33,4 @@ class Retries:
         if len(self._recent) >= self._bounds.limit:
             return None
         self._recent.append(now)
-        return float(self._bounds.pause_s * 2 ** (len(self._recent) - 1))
+        return float(min(self._bounds.pause_s * 2 ** (len(self._recent) - 1), self._bounds.longest_pause_s))

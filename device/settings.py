@@ -18,6 +18,8 @@ from edge_hwr.language_model import shipped_language_models
 
 from .region import Region
 
+MOST_THREADS = 256
+
 LEAST_TOKEN = 16
 """Characters of the shortest token that is accepted."""
 
@@ -34,8 +36,11 @@ _PARTNERS = {
 """Settings that say how something is done, and what there must be to be done, one of these."""
 
 
-def _setting(default: Any, help: str, metavar: str = "", *, least: int = 0, path: bool = False) -> Any:
-    return field(default=default, metadata={"help": help, "metavar": metavar, "least": least, "path": path})
+def _setting(
+    default: Any, help: str, metavar: str = "", *, least: int = 0, most: int | None = None, path: bool = False
+) -> Any:
+    about = {"help": help, "metavar": metavar, "least": least, "most": most, "path": path}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Settings:
         "S",
     )
     model: str = _setting("digits", "A shipped bundle, or a path to one.", "M")
-    threads: int = _setting(1, "Threads of the model.", "N", least=1)
+    threads: int = _setting(1, "Threads of the model.", "N", least=1, most=MOST_THREADS)
     context: bool = _setting(True, "Let the line tell characters apart that look alike, as O and 0.")
     lexicon: str = _setting("", "A language model for models of lines: en, fr, or a file.", "NAME|FILE")
     region: str = _setting("", "The part of the frame to read, in pixels.", "X,Y,WIDTH,HEIGHT")
@@ -176,8 +181,14 @@ def _check_value(path: Path, item: Field[Any], value: object) -> None:
     if type(value) is not wanted:
         kind = {str: "a text in quotes", int: "a whole number", bool: "true or false"}[wanted]
         raise UsageError(f"{path}: {item.name} must be {kind}, not {value!r}")
-    if isinstance(value, int) and not isinstance(value, bool) and value < item.metadata["least"]:
-        raise UsageError(f"{path}: {item.name} must be at least {item.metadata['least']}, not {value}")
+    if isinstance(value, str) and "\0" in value:
+        raise UsageError(f"{path}: {item.name} holds a null character")
+    if isinstance(value, int) and not isinstance(value, bool):
+        least, most = item.metadata["least"], item.metadata["most"]
+        if value < least:
+            raise UsageError(f"{path}: {item.name} must be at least {least}, not {value}")
+        if most is not None and value > most:
+            raise UsageError(f"{path}: {item.name} must be at most {most}, not {value}")
 
 
 def _check_page(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from edge_hwr.errors import PictureError
 from edge_hwr.files import read_file, write_atomically
 from edge_hwr.native_messages import native_messages_caught
 from edge_hwr.picture_header import picture_header, unread_format
+
+log = logging.getLogger(__name__)
 
 Picture = NDArray[np.uint8]
 
@@ -96,7 +99,19 @@ def _decode(data: bytes, name: str, mode: int) -> Picture:
         raise PictureError(f"{name}: damaged, or of a kind that is not read: save it as PNG or JPEG")
     if any(message in messages for message in _DAMAGE):
         raise PictureError(f"{name}: damaged: copy it again")
-    return _on_white(picture, mode) if header.transparent else np.asarray(picture, np.uint8)
+    if header.more:
+        log.warning("%s: of its pages, the first is read: save each as a picture of its own", name)
+    if not header.transparent:
+        return np.asarray(picture, np.uint8)
+    return _upright(_on_white(picture, mode), header.orientation)
+
+
+def _upright(picture: Picture, orientation: int) -> Picture:
+    """Turned as EXIF's orientation (1 to 8) says, which OpenCV leaves out where it keeps what is transparent."""
+    if orientation >= 5:
+        picture = np.swapaxes(picture, 0, 1)
+    rows, columns = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(orientation, (1, 1))
+    return np.ascontiguousarray(picture[::rows, ::columns])
 
 
 def _on_white(picture: NDArray[Any], mode: int) -> Picture:

@@ -14,13 +14,16 @@ from typing import NamedTuple
 class Header(NamedTuple):
     """Width and height in pixels before any EXIF rotation; `whole` is False for a file that was cut short.
 
-    `transparent` says that it has a channel of how much each pixel covers.
+    `transparent` says that it has a channel of how much each pixel covers; of such pictures `orientation` is EXIF's,
+    1 (upright) to 8. `more` is True for a file of several pages.
     """
 
     width: int
     height: int
     whole: bool
     transparent: bool = False
+    orientation: int = 1
+    more: bool = False
 
 
 def picture_header(data: bytes) -> Header | None:
@@ -43,12 +46,15 @@ def _png(data: bytes) -> Header:
     width, height = struct.unpack_from(">II", data, 16)
     # Grey or colour with alpha, or a transparent colour, which is told before the pixels.
     transparent = data[25] in (4, 6) or b"tRNS" in data[: data.find(b"IDAT")]
-    position = 8
+    position, orientation = 8, 1
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
+        kind, content = data[position + 4 : position + 8], position + 8
         position += 12 + length
-        if data[position - length - 8 : position - length - 4] == b"IEND":
-            return Header(width, height, position <= len(data), transparent)
+        if kind == b"eXIf":
+            orientation = _orientation(data[content : content + length])
+        if kind == b"IEND":
+            return Header(width, height, position <= len(data), transparent, orientation)
     return Header(width, height, False, transparent)
 
 
@@ -80,8 +86,19 @@ def _webp(data: bytes) -> Header | None:
         return Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, whole, bool(bits >> 28 & 1))
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
-        return Header(width, int.from_bytes(data[27:30], "little") + 1, whole, bool(data[20] & 0x10))
+        height, flags = int.from_bytes(data[27:30], "little") + 1, data[20]
+        return Header(width, height, whole, bool(flags & 0x10), _webp_orientation(data) if flags & 0x08 else 1)
     return None
+
+
+def _webp_orientation(data: bytes) -> int:
+    position = 12
+    while position + 8 <= len(data):
+        (length,) = struct.unpack_from("<I", data, position + 4)
+        if data[position : position + 4] == b"EXIF":
+            return _orientation(data[position + 8 : position + 8 + length].removeprefix(b"Exif\0\0"))
+        position += 8 + length + length % 2
+    return 1
 
 
 def _bmp(data: bytes) -> Header:
@@ -94,6 +111,25 @@ def _bmp(data: bytes) -> Header:
 
 
 def _tiff(data: bytes) -> Header:
+    tags, more = _tags(data)
+    if not {256, 257} <= tags.keys():
+        raise ValueError("a TIFF without its size")
+    # Samples beside grey or colour that say how much a pixel covers; not of floating point, which is not read so.
+    transparent = tags.get(338) in (1, 2) and tags.get(339) != 3
+    return Header(tags[256], tags[257], True, transparent, more=more)  # a cut one is refused by the decoder
+
+
+def _orientation(exif: bytes) -> int:
+    """EXIF's orientation, 1 to 8; 1 where it tells none that there is."""
+    try:
+        told = _tags(exif)[0].get(274, 1)
+    except (struct.error, IndexError):
+        return 1
+    return told if 1 <= told <= 8 else 1
+
+
+def _tags(data: bytes) -> tuple[dict[int, int], bool]:
+    """The whole numbers of the first directory of TIFF data by tag, and whether there is another directory."""
     order = "<" if data[:2] == b"II" else ">"
     (directory,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, directory)
@@ -102,9 +138,8 @@ def _tiff(data: bytes) -> Header:
         tag, kind = struct.unpack_from(order + "HH", data, entry)
         if kind in (3, 4):  # SHORT and LONG stand in the entry itself
             (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
-    if not {256, 257} <= tags.keys():
-        raise ValueError("a TIFF without its size")
-    return Header(tags[256], tags[257], True)  # a cut one is refused by the decoder
+    end = directory + 2 + 12 * count
+    return tags, any(data[end : end + 4])
 
 
 def _pnm(data: bytes) -> Header | None:

@@ -162,6 +162,64 @@ def test_strokes_on_nothing_are_strokes_on_white(tmp_path: Path, deep: type, gre
     assert read_colour_picture(tmp_path / "note.png").shape == (90, 120, 3)
 
 
+EXIF = "II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0{}\0\0\0\0\0\0\0"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_strokes_on_nothing_are_turned_upright(orientation: int, suffix: str) -> None:
+    """As OpenCV turns the same picture without its transparency."""
+    page = np.full((90, 120), 255, np.uint8)
+    write(page, "42", 20, 60)
+    clear = np.zeros_like(page)
+    exif = EXIF.format(chr(orientation)).encode()
+    lossless = (cv2.IMWRITE_WEBP_QUALITY, 101) if suffix == ".webp" else ()
+
+    def with_exif(picture: np.ndarray) -> bytes:
+        data = cv2.imencode(suffix, picture, lossless)[1].tobytes()
+        if suffix == ".png":
+            chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+            return data[:33] + chunk + data[33:]
+        flags = 0x08 | (0x10 if picture.ndim == 3 and picture.shape[2] == 4 else 0)
+        size = struct.pack("<I", 119)[:3] + struct.pack("<I", 89)[:3]
+        image = data[12:] if data[12:16] == b"VP8L" else data[data.find(b"VP8L") :]
+        body = (
+            b"WEBPVP8X" + struct.pack("<II", 10, flags) + size + image + b"EXIF" + struct.pack("<I", len(exif)) + exif
+        )
+        return b"RIFF" + struct.pack("<I", len(body)) + body
+
+    opaque = decode_picture(with_exif(cv2.merge([page, page, page])), "opaque")
+    through = decode_picture(with_exif(cv2.merge([clear, clear, clear, 255 - page])), "through")
+    assert np.abs(through.astype(int) - opaque).max() <= 1
+
+
+def test_of_several_pages_the_first_is_read_and_that_is_told(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    pages = [np.full((60, 80), 255, np.uint8) for _ in range(2)]
+    write(pages[0], "4", 20, 50)
+    cv2.imwrite(str(tmp_path / "one.tif"), pages[0])
+    np.testing.assert_array_equal(read_picture(tmp_path / "one.tif"), pages[0])
+    assert not caplog.records
+    cv2.imwritemulti(str(tmp_path / "two.tif"), pages)
+    np.testing.assert_array_equal(read_picture(tmp_path / "two.tif"), pages[0])
+    assert "of its pages, the first is read" in caplog.text
+
+
+def test_a_transparent_tiff_is_on_white(tmp_path: Path) -> None:
+    page = np.full((90, 120), 255, np.uint8)
+    write(page, "42", 20, 60)
+    clear = np.zeros_like(page)
+    pixels = np.stack([clear, clear, clear, 255 - page], axis=-1).tobytes()
+    # Size, 8 bits a sample (at 134), uncompressed, RGB, one strip (at 142) of four samples, the last one of them cover.
+    entries = [(256, 120), (257, 90), (259, 1), (262, 2), (273, 142), (277, 4), (278, 90), (279, len(pixels)), (338, 2)]
+    tags = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries]
+    tags.insert(2, struct.pack("<HHII", 258, 3, 4, 134))
+    directory = struct.pack("<H", len(tags)) + b"".join(tags) + struct.pack("<I", 0)
+    data = struct.pack("<2sHI", b"II", 42, 8) + directory + struct.pack("<4H", 8, 8, 8, 8)
+    assert len(data) == 142
+    (tmp_path / "note.tif").write_bytes(data + pixels)
+    assert np.abs(read_picture(tmp_path / "note.tif").astype(int) - page).max() <= 1
+
+
 def grey_with_alpha(cover: np.ndarray) -> bytes:
     """A PNG of black that covers so much of what is below, as OpenCV does not write it."""
     height, width = cover.shape

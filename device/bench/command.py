@@ -18,6 +18,7 @@ from edge_hwr.errors import SinkError, UsageError
 from edge_hwr.option_types import FiniteRange
 from edge_hwr.reader import Reader
 
+from ..settings import MOST_THREADS
 from ..sources import Source, open_source
 from .cold import measure_cold_start
 from .compare import compare, slower_than
@@ -48,10 +49,16 @@ _SECONDS = 10.0
 _SEED = 0
 
 
+_MOST_IN_BATCH = 4096
+
+
 class _Counts(click.ParamType[tuple[int, ...]]):
-    """Whole numbers from 1, with commas between them."""
+    """Whole numbers from 1 to `most`, with commas between them."""
 
     name = "counts"
+
+    def __init__(self, most: int) -> None:
+        self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
@@ -60,8 +67,8 @@ class _Counts(click.ParamType[tuple[int, ...]]):
             counts = tuple(dict.fromkeys(int(part) for part in str(value).split(",")))
         except ValueError:
             counts = ()
-        if not counts or min(counts) < 1:
-            self.fail(f"{value!r} is not a list of numbers like 1,2,4", param, ctx)
+        if not counts or min(counts) < 1 or max(counts) > self._most:
+            self.fail(f"{value!r} is not a list of numbers like 1,2,4, each at most {self._most}", param, ctx)
         return counts
 
 
@@ -93,10 +100,12 @@ _FILE = click.Path(path_type=Path)
 @click.option("--data", metavar="DATASET", help="Check the accuracy on this dataset, not on drawn writing.")
 @click.option("--seconds", type=FiniteRange(min=0.1), metavar="S", help="How long to measure.  [default: 10]")
 @click.option("--runs", type=click.IntRange(min=1), metavar="N", help="Measure each case N times instead.")
-@click.option("--threads", type=_Counts(), metavar="N,...", help="Threads of the model.  [default: 1, and all cores]")
+@click.option(
+    "--threads", type=_Counts(MOST_THREADS), metavar="N,...", help="Threads of the model.  [default: 1, and all cores]"
+)
 @click.option(
     "--batches",
-    type=_Counts(),
+    type=_Counts(_MOST_IN_BATCH),
     default="1,8,32",
     show_default=True,
     metavar="N,...",

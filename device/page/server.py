@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ class _Server:
         """Raise SinkError if the server has died."""
         if self._error is not None:
             raise SinkError(
-                f"the page at {self._host}:{self.port} cannot be served: {_reason(self._error)}; try another port"
+                f"the page at {self._host}:{self.port} cannot be served: {_reason(self._error)}{_advice(self._error)}"
             ) from self._error
 
     def stop(self) -> None:
@@ -96,3 +97,8 @@ class _Server:
 
 def _reason(error: BaseException) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def _advice(error: BaseException) -> str:
+    taken = isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES)
+    return "; try another port" if taken else ""

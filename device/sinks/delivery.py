@@ -108,6 +108,6 @@ class Delivery(ABC):
 def is_host(name: str | None) -> TypeGuard[str]:
     """Whether a name can be looked up at all: the encoding of those that cannot fails in whatever connects."""
     try:
-        return bool(name and name.encode("idna"))
+        return bool(name and name.isprintable() and " " not in name and name.encode("idna"))
     except UnicodeError:
         return False

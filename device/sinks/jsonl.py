@@ -18,7 +18,7 @@ class JsonLines:
     """
 
     def __init__(self, path: str | Path, *, rotate_bytes: int = 0, fsync: bool = False) -> None:
-        self._file = LineFile(path, rotate_bytes=rotate_bytes, fsync=fsync)
+        self._file = LineFile(path, rotate_bytes=rotate_bytes, fsync=fsync, begin=b"{")
 
     def __enter__(self) -> JsonLines:
         self._file.__enter__()

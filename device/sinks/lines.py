@@ -19,16 +19,20 @@ class LineFile:
     """The file `path`, or standard output for "-", which holds whole lines at any moment.
 
     A line that would make it larger than `rotate_bytes` goes into a new file, after the old one was renamed to FILE.1,
-    and FILE.1 to FILE.2, and so on; 0 lets it grow for ever. Each file begins with `heading`. With `fsync`, a line is
+    and FILE.1 to FILE.2, and so on; 0 lets it grow for ever. Each file begins with `heading`, or its first line
+    with `begin`. With `fsync`, a line is
     on the disk when `append` returns: slow, and wearing out an SD card. Raises SinkError when the file cannot be opened
     or written, as on a full disk; the line can then be tried again.
     """
 
-    def __init__(self, path: str | Path, *, rotate_bytes: int = 0, fsync: bool = False, heading: bytes = b"") -> None:
+    def __init__(
+        self, path: str | Path, *, rotate_bytes: int = 0, fsync: bool = False, heading: bytes = b"", begin: bytes = b""
+    ) -> None:
         self._path = Path(path)
         self._rotate_bytes = rotate_bytes
         self._fsync = fsync
         self._heading = heading
+        self._begin = heading or begin
         self._standard_output = str(path) == "-"
         self._fd = -1
         self._headed = False
@@ -101,15 +105,15 @@ class LineFile:
 
     def _check_heading(self) -> None:
         """A file with something else in it is somebody's: nothing is appended to it."""
-        if not (self._heading and self._path.is_file()):
+        if self._standard_output or not (self._begin and self._path.is_file()):
             return
         try:
             with self._path.open("rb") as file:
-                begin = file.read(len(self._heading))
+                begin = file.read(len(self._begin))
         except OSError as error:
             raise self._error("read", error) from error
         # Less of it is what a power cut left.
-        if not self._heading.startswith(begin):
+        if not self._begin.startswith(begin):
             raise SinkError(f"{self._path} is there already, and holds something else; choose another file")
 
     def _end_last_line(self) -> None:

@@ -28,7 +28,7 @@ class Pictures:
     live = False
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
+        self.name = shown(path)
         self._path = path
         self._files: Iterator[tuple[int, Path]] = iter(())
 

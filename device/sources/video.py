@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_hwr.errors import SourceError
+from edge_hwr.files import shown
 
 from .decoder import Decoder
 from .source import READ_TIMEOUT_S, Frame
@@ -24,7 +25,7 @@ class Video:
     live = False
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
+        self.name = shown(path)
         self._location = str(path.absolute())  # a relative name with a colon would be a protocol to FFmpeg
         self._decoder: Decoder | None = None
         self._sequence = 0

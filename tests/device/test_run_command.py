@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,7 +58,9 @@ def test_a_name_that_is_no_utf8_reaches_every_sink(tmp_path: Path) -> None:
     folder.mkdir()
     cv2.imwrite(str(tmp_path / "page.png"), page("2750"))
     os.rename(tmp_path / "page.png", os.fsencode(folder) + b"/p\xff.png")
-    done = run("--source", folder, "--jsonl", tmp_path / "o.jsonl", "--csv", tmp_path / "o.csv",
+    source = os.fsencode(folder) + b"\xff"
+    os.rename(folder, source)
+    done = run("--source", os.fsdecode(source), "--jsonl", tmp_path / "o.jsonl", "--csv", tmp_path / "o.csv",
                "--sqlite", tmp_path / "o.db")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "o.jsonl").read_text())["image"] == "p\\xff.png"
@@ -76,6 +79,9 @@ def test_an_option_that_does_nothing_is_told(tmp_path: Path) -> None:
     [
         (["--jsonl", "page.png"], "that is the source"),
         (["--jsonl", "out", "--csv", "./out"], "that is where jsonl goes"),
+        (["--jsonl", "mine.tflite"], "that is the model mine.tflite"),
+        (["--jsonl", "token", "--serve", "0", "--token-file", "token"], "that is the token_file"),
+        (["--jsonl", "s.db", "--serve", "0", "--snapshots", "s.db"], "that is where snapshots goes"),
     ],
 )
 def test_results_go_neither_into_the_source_nor_into_each_other(
@@ -83,12 +89,29 @@ def test_results_go_neither_into_the_source_nor_into_each_other(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("page.png", page("2750"))
+    shutil.copy(MODEL, "mine.tflite")
+    Path("token").write_text("0123456789abcdef")
     before = Path("page.png").read_bytes()
-    done = run("--source", "page.png", *sinks)
+    done = run("--source", "page.png", "--model", "mine.tflite", *sinks)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert Path("page.png").read_bytes() == before
+
+
+def test_results_are_appended_to_results_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "page.png"), page("2750"))
+    (tmp_path / "letter.txt").write_text("Dear all")
+    done = run("--source", folder, "--jsonl", folder / "page.png")
+    assert (done.returncode, "that is a picture of the source" in done.stderr) == (2, True)
+    done = run("--source", folder, "--jsonl", tmp_path / "letter.txt")
+    assert (done.returncode, "holds something else" in done.stderr) == (1, True)
+    assert (tmp_path / "letter.txt").read_text() == "Dear all"
+    for _ in range(2):
+        assert run("--source", folder, "--jsonl", tmp_path / "o.jsonl").returncode == 0
+    assert (tmp_path / "o.jsonl").read_text().count("\n") == 2
 
 
 def test_a_video_ends_cleanly(tmp_path: Path) -> None:

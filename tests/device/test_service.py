@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from edge_hwr.bundle import Bundle
 from edge_hwr.device import service
 from edge_hwr.errors import EdgeHwrError, UsageError
 
@@ -51,6 +52,15 @@ def test_secrets_stay_in_files_that_only_root_reads(settings: Path) -> None:
     assert "--token-file ${CREDENTIALS_DIRECTORY}/token_file" in done.output
     assert "--jsonl /var/lib/edge-hwr/texts.jsonl --outbox /var/lib/edge-hwr/outbox" in done.output
     assert "0123456789abcdef" not in done.output
+
+
+def test_models_beside_the_settings_are_found_by_the_service(settings: Path, drawn_bundle: Bundle) -> None:
+    """It reads a copy of the settings, which stands elsewhere."""
+    model = settings.with_name("mine.tflite")
+    model.write_bytes(drawn_bundle.path.read_bytes())
+    settings.write_text('model = "mine.tflite"\nsource = "/dev/video0"\n')
+    done = invoke("install", "--config", str(settings), "--print")
+    assert f"--verbose --model {model}\n" in done.output
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")

@@ -38,6 +38,8 @@ def test_flags_count_more_than_the_file(tmp_path: Path) -> None:
     [
         ('modell = "digits"', "unknown key 'modell': did you mean 'model'?"),
         ("threads = 0", "threads must be at least 1, not 0"),
+        ("threads = 5000000000", "threads must be at most 256, not 5000000000"),
+        ('jsonl = "a\\u0000b"', "jsonl holds a null character"),
         ("retries = -1", "retries must be at least 0, not -1"),
         ('threads = "2"', "threads must be a whole number, not '2'"),
         ("quiet = 1", "quiet must be true or false, not 1"),

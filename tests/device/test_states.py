@@ -71,6 +71,9 @@ def test_retries_are_bounded_in_any_window(monkeypatch: pytest.MonkeyPatch) -> N
     assert [retries.next_pause_s() for _ in range(6)] == [0.5, 1, 2, 4, 8, None]
     clock += 61
     assert retries.next_pause_s() == 0.5
+    many = Retries(RetryBounds(limit=7))
+    # No pause is as long as the silence after which a source has hung.
+    assert max(many.next_pause_s() or 0.0 for _ in range(7)) == 8
     for _ in range(100):  # one failure every 13 seconds is fewer than 5 in a minute, for ever
         clock += 13
         assert retries.next_pause_s() is not None

@@ -141,7 +141,7 @@ def test_letters_beyond_ascii_in_a_path_are_encoded() -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://host/", "http://", "host", "http://[::1", "https://user:secret@host/",
-                                 "http://192.168..5/", f"http://{'a' * 70}.org/"])  # fmt: skip
+                                 "http://192.168..5/", "http://a b/", f"http://{'a' * 70}.org/"])  # fmt: skip
 def test_addresses_that_cannot_be_meant(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         Webhook(url, Outbox(":memory:"))
