@@ -22,7 +22,6 @@ from edge_hwr.line_runtime import LineModel
 
 from .averaging import check_average, load_averaged
 from .line_batches import sample_lines
-from .line_bias import fit_bias
 from .line_pool import LinePool
 from .line_run import LineRun
 from .line_verify import LineMeasurement, fit_line_temperature, measure_lines
@@ -82,9 +81,6 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
     calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
     with console.status("converting and measuring") as status:
         model = load_averaged(run, options.average_with, sample_lines(pool, run.recipe.seed))
-        status.update("fitting the bias of the blank and the space")
-        bias = fit_bias(model, pool, run.recipe.charset)
-        status.update("converting and measuring")
         candidates, chosen = _convert_all(run, model, pool, calibration, options, status)
     console.print(_table(candidates))
     run.save_json(f"export-{out.stem}.json", {"precisions": _figures(candidates)})
@@ -94,7 +90,6 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
             "allowed: no file written; train longer, or allow more by --max-drop"
         )
     metadata = _describe(run, out.stem, chosen, candidates, pool)
-    metadata.metrics["bias"] = {"blank": bias[0], "space": bias[1]}
     metadata.recipe["averaged_with"] = [other.name for other in options.average_with]
     model, labels = LineModel(chosen.flatbuffer), tuple(run.recipe.charset)
     golden = _choose_golden(pool, model)

@@ -21,8 +21,7 @@ from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
 from edge_hwr.export.averaging import load_averaged
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, load_lender
-from edge_hwr.export.line_batches import plan_batches, prepare_lines, sample_lines
-from edge_hwr.export.line_bias import fit_bias
+from edge_hwr.export.line_batches import plan_batches, prepare_lines
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
 from edge_hwr.export.line_network import build_line_network, predict_lines
 from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool, steps_needed
@@ -179,21 +178,6 @@ def test_a_wider_network_is_averaged_with_the_one_it_began_with(trained: Path, t
     assert np.allclose(mean[-2][:, :, 32:], own[-2][:, :, 32:] / 2)
     with pytest.raises(TrainingError, match="another network than"):
         load_averaged(open_line_run(trained), [tmp_path / "run"], ())
-
-
-def test_a_network_that_says_the_blank_too_readily_is_made_to_say_it_less(pool: LinePool):
-    charset = open_bundle("lines").metadata.charset
-    network = load_lender(Path("lines"), sample_lines(pool, 1))
-    *others, bias = network.get_weights()
-    found = []
-    for _ in range(10):  # until characters are lost
-        bias[-1] += 2
-        network.set_weights([*others, bias])
-        blank, _ = fit_bias(network, pool, charset)
-        assert blank <= 0
-        assert network.get_weights()[-1][-1] == pytest.approx(bias[-1] + blank)
-        found.append(blank)
-    assert min(found) < 0
 
 
 def test_norms_are_held_as_they_were_lent(trained: Path, tmp_path: Path):
