@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.components import Boxes, Labels
-from edge_hwr.ink import Grey, Ink, darkest_by
+from edge_hwr.ink import Grey, Ink
 
 _SLENDER = 3.0
 """A bar is so many times as long as it is wide, at least; and narrower than this share of the writing's height: """
@@ -47,25 +47,22 @@ def drop_pale_bars(grey: Grey, ink: Ink, labels: Labels, components: Boxes, heig
     long_enough = (components[:, 4] > 0) & (long >= _LONG * height)
     bars = long_enough & (long >= _SLENDER * broad) & (broad <= _THICK * height)
     sized = long_enough & ~bars & (h <= 1.9 * height) & (w <= 2 * height)
-    tall = sized & (h >= 0.5 * height)
-    if tall.sum() < _FEWEST:
-        return
-    depths = np.zeros(len(components))
-    seen = np.flatnonzero(bars | sized)
-    depths[seen] = _depths(grey, ink, components[seen])
-    pale = sized & (depths < _PALE * np.median(depths[tall]))
+    # No more ink than two sides hold, before each is looked at.
+    sides = w * np.maximum(2, np.rint(_SIDE * h)) + h * np.maximum(2, np.rint(_SIDE * w))
     angles = np.zeros(len(components), np.bool_)
-    for index in np.flatnonzero(pale).tolist():
+    for index in np.flatnonzero(sized & ((1 - _OUTSIDE) * components[:, 4] <= sides)).tolist():
         x, y, w_, h_, _ = components[index].tolist()
         angles[index] = _is_angle(labels[y : y + h_, x : x + w_] == index + 1)
-    writing = tall & ~angles
-    if writing.sum() >= _FEWEST:
-        palest = np.percentile(depths[writing], _PALEST)
-        for index in np.flatnonzero((bars | angles) & (depths < _PALE * palest)).tolist():
-            beside = writing & _beside(components, index, _BESIDE * height)
-            # A few words in another pen are paler than all the rest, and so are their ones.
-            if not beside.any() or depths[index] < _PALE * np.median(depths[beside]):
-                components[index, 4] = 0
+    writing = sized & ~angles & (h >= 0.5 * height)
+    if not (bars | angles).any() or writing.sum() < _FEWEST:
+        return
+    depths = _depths(grey, ink, labels, components)
+    palest = np.percentile(depths[writing], _PALEST)
+    for index in np.flatnonzero((bars | angles) & (depths < _PALE * palest)).tolist():
+        beside = writing & _beside(components, index, _BESIDE * height)
+        # A few words in another pen are paler than all the rest, and so are their ones.
+        if not beside.any() or depths[index] < _PALE * np.median(depths[beside]):
+            components[index, 4] = 0
 
 
 def _beside(components: Boxes, index: int, reach: float) -> NDArray[np.bool_]:
@@ -75,20 +72,22 @@ def _beside(components: Boxes, index: int, reach: float) -> NDArray[np.bool_]:
     return np.asarray((across <= reach) & (down <= np.maximum(components[:, 3], components[index, 3]) / 2))
 
 
-def _depths(grey: Grey, ink: Ink, pieces: Boxes) -> NDArray[np.float64]:
-    """By how much pieces (N, 5: x, y, w, h, area of the mask) are darker than the paper: shares of it, (N,)."""
+def _depths(grey: Grey, ink: Ink, labels: Labels, components: Boxes) -> NDArray[np.float64]:
+    """By how much components (N, 5: x, y, w, h, area) are darker than the paper, as shares of it: medians, (N,)."""
     step = ink.reduction
-    shades = []
-    for x, y, w, h, area in pieces.tolist():
-        # As many pixels as the mask has; the darkest of them are the piece. Of each block the darkest: a fine stroke
-        # runs between those of any regular steps.
-        piece = grey[y * step : (y + h) * step, x * step : (x + w) * step]
-        seen = (darkest_by(piece, step) if step > 1 else piece).ravel()
-        median = min(area // 2, len(seen) - 1)
-        shades.append(np.partition(seen, median)[median])
-    middle = (pieces[:, :2] + pieces[:, 2:4] // 2) * step
+    rows, columns = np.nonzero(labels)
+    # Of each block the darkest pixel: a fine stroke runs between those of any regular steps.
+    shades = np.full(len(rows), 255, np.uint8)
+    for down in range(step):
+        for right in range(step):
+            np.minimum(shades, grey[rows * step + down, columns * step + right], out=shades)
+    pieces = labels[rows, columns] - 1
+    counts = np.bincount(pieces, minlength=len(components))
+    in_order = np.sort(pieces * 256 + shades)
+    medians = np.minimum(np.cumsum(counts) - counts + counts // 2, len(in_order) - 1)
+    middle = (components[:, :2] + components[:, 2:4] // 2) * step
     paper = ink.paper_at(middle[:, 0], middle[:, 1])
-    return 1 - np.array(shades, np.float64) / np.maximum(paper, 1)
+    return np.asarray(1 - (in_order[medians] & 255) / np.maximum(paper, 1), np.float64)
 
 
 def _is_angle(piece: NDArray[np.bool_]) -> bool:

@@ -75,7 +75,7 @@ class TurnedFrame:
 def find_tilt(ink: Ink) -> float:
     """The angle in degrees, positive where lines fall to the right, by which the writing of a frame is tilted; 0 where
     it is upright, or cannot be told to be tilted."""
-    angle, gain = measure_skew(sample_ink(ink.mask, _SAMPLE))
+    angle, gain = measure_skew(sample_ink(ink.mask, _SAMPLE), LEAST_TILT)
     height, width = ink.mask.shape
     _, (wide, high) = turning(angle, width, height)
     if abs(angle) < LEAST_TILT or gain < _SURE:
