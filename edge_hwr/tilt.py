@@ -75,7 +75,9 @@ class TurnedFrame:
 def find_tilt(ink: Ink) -> float:
     """The angle in degrees, positive where lines fall to the right, by which the writing of a frame is tilted; 0 where
     it is upright, or cannot be told to be tilted."""
-    angle, gain = measure_skew(sample_ink(ink.mask, _SAMPLE), LEAST_TILT)
+    # Every other column tells as much, in half the time.
+    points = sample_ink(np.ascontiguousarray(ink.mask[:, ::2]), _SAMPLE) * (2, 1)
+    angle, gain = measure_skew(points, LEAST_TILT)
     height, width = ink.mask.shape
     _, (wide, high) = turning(angle, width, height)
     if abs(angle) < LEAST_TILT or gain < _SURE:
