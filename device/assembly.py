@@ -19,7 +19,7 @@ from .live import Live, Tally
 from .loop import Watch, run_loop
 from .region import Region
 from .retries import RetryBounds
-from .settings import LEAST_TOKEN, Settings, read_secret
+from .settings import LEAST_TOKEN, Settings, files_read, read_secret
 from .sinks import HOLD, Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
 from .sources import open_source
 from .sources.pictures import PICTURE_SUFFIXES, Pictures
@@ -98,8 +98,7 @@ def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
 
 def _check_files(settings: Settings) -> None:
     """`UsageError` where results would be written into what is read, or into each other."""
-    read = ("source", "model", "lexicon", "token_file", "webhook_token_file", "mqtt_password_file")
-    taken = {Path(name).resolve(): f"the {key} {name}" for key in read if (name := getattr(settings, key))}
+    taken = {path: f"the {key} {getattr(settings, key)}" for key, path in files_read(settings).items()}
     source = Path(settings.source).resolve()
     for key in ("snapshots", "outbox", "jsonl", "csv", "sqlite"):
         name = getattr(settings, key)

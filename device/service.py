@@ -10,20 +10,16 @@ from pathlib import Path
 
 import click
 
-from edge_hwr.bundle import shipped_bundles
 from edge_hwr.errors import EdgeHwrError, UsageError
 from edge_hwr.files import write_atomically
-from edge_hwr.language_model import shipped_language_models
 
-from .settings import Settings, load_settings, make_settings
+from .settings import SECRETS, Settings, files_read, load_settings, make_settings
 
 UNIT = "edge-hwr.service"
 UNIT_FOLDER = Path("/etc/systemd/system")
 STATE = Path("/var/lib/edge-hwr")
 
 _SYSTEMCTL_S = 60.0
-_SECRETS = ("token_file", "webhook_token_file", "mqtt_password_file")
-_READ = ("model", "lexicon", "source")
 
 _TEMPLATE = """\
 # Written by `edge-hwr service install`; changes of your own belong into `systemctl edit edge-hwr`.
@@ -154,8 +150,11 @@ def uninstall() -> None:
 
 def unit(config: Path, settings: Settings, python: Path) -> str:
     """The unit for `settings`, which stand in the file `config`, run by the interpreter `python`."""
-    named = {name: Path(value).resolve() for name in _SECRETS if (value := getattr(settings, name))}
-    for path in (config, python, *named.values()):
+    read = files_read(settings)
+    named = {name: path for name, path in read.items() if name in SECRETS}
+    # The service reads a copy of the configuration: what stands beside the file does not stand beside that.
+    files = {name: path for name, path in read.items() if name not in SECRETS}
+    for path in (config, python, *read.values()):
         _check_for_systemd(path)
     home = _in_homes(python)
     if home and not _reachable(python):
@@ -163,10 +162,7 @@ def unit(config: Path, settings: Settings, python: Path) -> str:
             f"{python} cannot be reached by another user, as the service will be: make the virtual environment "
             "elsewhere (python3 -m venv --system-site-packages /opt/edge-hwr) and install from there"
         )
-    # The service reads a copy of the configuration: what stands beside the file does not stand beside that.
-    files = {name: Path(value).resolve() for name in _READ if (value := getattr(settings, name)) and _is_file(value)}
     for name, path in files.items():
-        _check_for_systemd(path)
         if _in_homes(path) and not _reachable(path):
             raise UsageError(f"the {name} {path} cannot be reached by another user, as the service will be: move it")
     home = home or any(map(_in_homes, files.values()))
@@ -199,12 +195,6 @@ def _check_for_systemd(path: Path) -> None:
 
 def _in_homes(path: Path) -> bool:
     return path.is_relative_to("/home") or path.is_relative_to("/root")
-
-
-def _is_file(name: str) -> bool:
-    """Whether a model, language model or source is a file or folder, none that ships and no address or device."""
-    path = Path(name)
-    return name not in (*shipped_bundles(), *shipped_language_models()) and (path.is_file() or path.is_dir())
 
 
 def _reachable(path: Path) -> bool:

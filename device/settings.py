@@ -15,10 +15,14 @@ from typing import Any
 from edge_hwr.bundle import shipped_bundles
 from edge_hwr.errors import UsageError
 from edge_hwr.language_model import shipped_language_models
+from edge_hwr.option_types import MOST_THREADS
 
 from .region import Region
 
-MOST_THREADS = 256
+SECRETS = ("token_file", "webhook_token_file", "mqtt_password_file")
+"""Settings that name files with secrets."""
+
+_READ = ("model", "lexicon", "source")
 
 LEAST_TOKEN = 16
 """Characters of the shortest token that is accepted."""
@@ -124,11 +128,22 @@ def load_settings(path: str | Path) -> dict[str, Any]:
         _check_value(path, known[key], value)
         if known[key].metadata["path"] and value not in ("", "-"):
             values[key] = str(path.parent / value)
-    shipped = {"model": shipped_bundles(), "lexicon": shipped_language_models()}
-    for key in ("model", "lexicon", "source"):
-        if (value := values.get(key)) and value not in shipped.get(key, ()) and (path.parent / value).exists():
+    for key in _READ:
+        if (value := values.get(key)) and _is_own(key, value, path.parent):
             values[key] = str(path.parent / value)
     return values
+
+
+def files_read(settings: Settings) -> dict[str, Path]:
+    """The files and folders of the user's own that a run reads, absolute, by their settings: no model that ships."""
+    named = {key: Path(value) for key in _READ if (value := getattr(settings, key)) and _is_own(key, value, Path())}
+    named |= {key: Path(value) for key in SECRETS if (value := getattr(settings, key))}
+    return {key: path.resolve() for key, path in named.items()}
+
+
+def _is_own(key: str, value: str, folder: Path) -> bool:
+    shipped = {"model": shipped_bundles(), "lexicon": shipped_language_models()}
+    return value not in shipped.get(key, ()) and (folder / value).exists()
 
 
 def make_settings(*sources: Mapping[str, Any]) -> Settings:

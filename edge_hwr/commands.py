@@ -24,6 +24,7 @@ from edge_hwr.evaluate import Evaluation, Predictions, predict, summarise
 from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lines, summarise_lines
 from edge_hwr.files import shown
 from edge_hwr.language_model import open_language_model
+from edge_hwr.option_types import MOST_THREADS
 from edge_hwr.picture import read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
@@ -122,7 +123,9 @@ def models(as_json: bool) -> None:
 @click.argument("model")
 @click.argument("dataset")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of the model.")
+@click.option(
+    "--threads", type=click.IntRange(1, MOST_THREADS), default=1, show_default=True, help="Threads of the model."
+)
 @click.option(
     "--report",
     type=click.Path(file_okay=False, path_type=Path),

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+MOST_THREADS = 256
+"""Of a model: the runtime takes no number that is much larger."""
+
 
 class FiniteRange(click.FloatRange):
     """A number within a range; neither "nan", which no range excludes, nor "inf"."""

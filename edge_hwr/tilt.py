@@ -78,10 +78,10 @@ def find_tilt(ink: Ink) -> float:
     # Every other column tells as much, in half the time.
     points = sample_ink(np.ascontiguousarray(ink.mask[:, ::2]), _SAMPLE) * (2, 1)
     angle, gain = measure_skew(points, LEAST_TILT)
-    height, width = ink.mask.shape
-    _, (wide, high) = turning(angle, width, height)
     if abs(angle) < LEAST_TILT or gain < _SURE:
         return 0.0
+    height, width = ink.mask.shape
+    _, (wide, high) = turning(angle, width, height)
     if wide * high > _MOST_ROOM * width * height or max(wide, high) * ink.reduction > _LONGEST_SIDE:
         return 0.0
     _, pieces = connected_components(ink.mask)

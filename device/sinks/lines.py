@@ -20,9 +20,8 @@ class LineFile:
 
     A line that would make it larger than `rotate_bytes` goes into a new file, after the old one was renamed to FILE.1,
     and FILE.1 to FILE.2, and so on; 0 lets it grow for ever. Each file begins with `heading`, or its first line
-    with `begin`. With `fsync`, a line is
-    on the disk when `append` returns: slow, and wearing out an SD card. Raises SinkError when the file cannot be opened
-    or written, as on a full disk; the line can then be tried again.
+    with `begin`. With `fsync`, a line is on the disk when `append` returns: slow, and wearing out an SD card. Raises
+    SinkError when the file cannot be opened or written, as on a full disk; the line can then be tried again.
     """
 
     def __init__(

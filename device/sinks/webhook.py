@@ -53,9 +53,8 @@ class Webhook(Delivery):
             self._headers["Authorization"] = f"Bearer {token}"
 
     def session(self) -> None:
-        connection = None
+        connection = self._connect()
         try:
-            connection = self._connect()
             while not self.finished:
                 letters = self.outbox.after(0, 1)
                 if not letters:
@@ -75,8 +74,7 @@ class Webhook(Delivery):
         except http.client.HTTPException as error:
             raise ConnectionError(f"the connection was broken ({type(error).__name__})") from error
         finally:
-            if connection is not None:
-                connection.close()
+            connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._secure:

@@ -58,7 +58,7 @@ def test_models_beside_the_settings_are_found_by_the_service(settings: Path, dra
     """It reads a copy of the settings, which stands elsewhere."""
     model = settings.with_name("mine.tflite")
     model.write_bytes(drawn_bundle.path.read_bytes())
-    settings.write_text('model = "mine.tflite"\nsource = "/dev/video0"\n')
+    settings.write_text('model = "mine.tflite"\n')
     done = invoke("install", "--config", str(settings), "--print")
     assert f"--verbose --model {model}\n" in done.output
 
