@@ -20,6 +20,8 @@ UNIT_FOLDER = Path("/etc/systemd/system")
 STATE = Path("/var/lib/edge-hwr")
 
 _SYSTEMCTL_S = 60.0
+_PRIVATE = (Path("/tmp"), Path("/var/tmp"))
+"""What `PrivateTmp` gives each service of its own."""
 
 _TEMPLATE = """\
 # Written by `edge-hwr service install`; changes of your own belong into `systemctl edit edge-hwr`.
@@ -106,6 +108,8 @@ def install(file: Path, show: bool) -> None:
     """
     settings = make_settings(load_settings(file))
     text = unit(file.resolve(), settings, Path(sys.executable))
+    for warning in unseen(settings, Path(sys.executable)):
+        click.echo(f"warning: {warning}", err=True)
     if show:
         click.echo(text, nl=False)
         return
@@ -186,6 +190,18 @@ def unit(config: Path, settings: Settings, python: Path) -> str:
         credentials=credentials,
         home="read-only" if home else "yes",
     )
+
+
+def unseen(settings: Settings, python: Path) -> list[str]:
+    """What the service will not see, a line for each: it has a /tmp of its own, which is empty."""
+    # Secrets are handed to it by systemd, wherever they stand.
+    read = {name: path for name, path in files_read(settings).items() if name not in SECRETS}
+    return [
+        f"the {name} {path} stands where each service has a folder of its own: move it out of {folder}"
+        for name, path in {"interpreter": python, **read}.items()
+        for folder in _PRIVATE
+        if path.is_relative_to(folder)
+    ]
 
 
 def _check_for_systemd(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from .recipe_checks import require, require_names
@@ -98,9 +99,9 @@ class LineTrainingRecipe:
 
     def __post_init__(self) -> None:
         require(self.epochs > 0, "epochs", "1 or more")
-        require(self.minutes >= 0, "minutes", "0 or more")
+        require(0 <= self.minutes < inf, "minutes", "a number, 0 or more")
         require(1024 <= self.columns <= 2**20, "columns", "1024 to 1048576")
-        require(self.learning_rate > 0, "learning_rate", "more than 0")
+        require(0 < self.learning_rate < inf, "learning_rate", "a number, more than 0")
         require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
         require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
         require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")

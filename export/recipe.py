@@ -10,6 +10,7 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -87,9 +88,9 @@ class TrainingRecipe:
 
     def __post_init__(self) -> None:
         require(self.epochs > 0, "epochs", "1 or more")
-        require(self.minutes >= 0, "minutes", "0 or more")
+        require(0 <= self.minutes < inf, "minutes", "a number, 0 or more")
         require(1 <= self.batch <= 8192, "batch", "1 to 8192")
-        require(self.learning_rate > 0, "learning_rate", "more than 0")
+        require(0 < self.learning_rate < inf, "learning_rate", "a number, more than 0")
         require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
         require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
         require(0 <= self.label_smoothing < 1, "label_smoothing", "0 <= label_smoothing < 1")

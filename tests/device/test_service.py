@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -63,10 +64,20 @@ def test_models_beside_the_settings_are_found_by_the_service(settings: Path, dra
     assert f"--verbose --model {model}\n" in done.output
 
 
+def test_files_that_the_service_would_not_see_are_told(drawn_bundle: Bundle) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder, "mine.tflite").write_bytes(drawn_bundle.path.read_bytes())
+        settings = Path(folder, "edge-hwr.toml")
+        settings.write_text('model = "mine.tflite"\n')
+        done = invoke("install", "--config", str(settings), "--print")
+    assert f"the model {folder}/mine.tflite stands where each service has a folder of its own" in done.stderr
+    assert done.stdout.startswith("# Written by")
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 def test_systemd_finds_the_unit_valid_and_locked_in(settings: Path, tmp_path: Path) -> None:
     unit = tmp_path / "edge-hwr.service"
-    unit.write_text(invoke("install", "--config", str(settings), "--print").output)
+    unit.write_text(invoke("install", "--config", str(settings), "--print").stdout)
     valid = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=60)
     assert (valid.returncode, valid.stderr) == (0, "")
     judged = subprocess.run(
