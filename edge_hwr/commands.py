@@ -147,6 +147,8 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
             raise UsageError(
                 f"--report {report}: is the dataset, whose pictures may be written over: name another folder"
             )
+        if not (report / "report.html").exists() and any(report.glob("*.png")):
+            raise UsageError(f"--report {report}: holds pictures of another making: name another folder")
         # Before the work: it may not be installed.
         write_report = partial(_load_report_writer(bundle.metadata.task), report, bundle, samples)
         report.mkdir(parents=True, exist_ok=True)

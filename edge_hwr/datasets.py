@@ -7,6 +7,7 @@ black, as MNIST does, is inverted when it is read.
 from __future__ import annotations
 
 import gzip
+import lzma
 import struct
 import zipfile
 import zlib
@@ -19,9 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import DatasetError, PictureError
+from edge_hwr.files import shown
 from edge_hwr.picture import Picture, decode_picture
 
 LABELS = "labels.tsv"
+
+_MOST_SAID = 120
+"""Characters of what a library says of a damaged file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +93,18 @@ def open_dataset(path: str | Path) -> Dataset:
 def open_crops(path: str | Path) -> Dataset:
     """Open a dataset of single characters or lines; `DatasetError` for one of pages, as well."""
     dataset = open_dataset(path)
-    # The texts of pages have their line ends as a backslash and an n.
-    if any(len(text) > 2 and "\\n" in text for text in dataset.texts):
-        raise DatasetError(f"dataset {path}: pages: what is measured are single lines or characters")
+    check_crops(path, dataset.texts)
     return dataset
+
+
+def check_crops(path: str | Path, texts: Sequence[str]) -> None:
+    """`DatasetError` where the texts of a dataset are those of pages, not of single characters or lines."""
+    # The texts of pages have their line ends as a backslash and an n.
+    if any(len(text) > 2 and "\\n" in text for text in texts):
+        raise DatasetError(
+            f"dataset {path}: pages, as texts have line ends in them (a backslash and an n): single lines or "
+            "characters are wanted"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +135,8 @@ def open_table(path: Path) -> LabelTable:
         return _open_folder(path) if path.is_dir() else _open_zip(path)
     except OSError as error:
         raise DatasetError(f"dataset {path}: {error.strerror or error}") from error
-    except zipfile.BadZipFile as error:
-        raise DatasetError(f"dataset {path}: a damaged zip ({error})") from error
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+        raise DatasetError(f"dataset {path}: a zip that is damaged or cannot be opened ({_short(error)})") from error
 
 
 def _labelled(table: LabelTable) -> Dataset:
@@ -141,26 +154,33 @@ def _open_folder(folder: Path) -> LabelTable:
     rows = _read_table(f"dataset {table}", table.read_bytes())
     root = folder.resolve()
     for row in rows:
-        picture = (folder / row.file).resolve()
+        try:
+            picture = (folder / row.file).resolve()
+        except RuntimeError as error:  # an OSError from Python 3.13 on
+            raise DatasetError(f"dataset {table}, line {row.line}: {row.file} is a link to itself") from error
         if not picture.is_relative_to(root):
             raise DatasetError(f"dataset {table}, line {row.line}: {row.file} lies outside of the dataset")
         if not picture.is_file():
             raise DatasetError(f"dataset {table}, line {row.line}: {row.file} is missing")
-    return LabelTable(str(folder), rows, lambda row: _read_file(folder, row.file))
+    return LabelTable(shown(folder), rows, lambda row: _read_file(folder, row.file))
 
 
 def _open_zip(path: Path) -> LabelTable:
     archive = zipfile.ZipFile(path)
-    tables = sorted((name for name in archive.namelist() if PurePosixPath(name).name == LABELS), key=len)
+    tables = [name for name in archive.namelist() if PurePosixPath(name).name == LABELS]
     if not tables:
         raise DatasetError(f"dataset {path}: no {LABELS} in it")
+    if len(tables) > 1:
+        raise DatasetError(
+            f"dataset {path}: holds several ({', '.join(sorted(tables)[:3])}): unpack it, and name a folder"
+        )
     inside = PurePosixPath(tables[0]).parent  # a zip of a folder has the folder's name before all
     rows = _read_table(f"dataset {path}, {tables[0]}", _read_member(path, archive, tables[0]))
     members = set(archive.namelist())
     for row in rows:
         if str(inside / row.file) not in members:
             raise DatasetError(f"dataset {path}, {tables[0]}, line {row.line}: {row.file} is missing")
-    return LabelTable(str(path), rows, lambda row: _read_member(path, archive, str(inside / row.file)))
+    return LabelTable(shown(path), rows, lambda row: _read_member(path, archive, str(inside / row.file)))
 
 
 def _read_file(folder: Path, name: str) -> bytes:
@@ -173,9 +193,23 @@ def _read_file(folder: Path, name: str) -> bytes:
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     try:
         return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        OSError,
+        RuntimeError,
+        EOFError,
+        UnicodeDecodeError,
+    ) as error:
         # Damaged, encrypted, exotic.
-        raise DatasetError(f"dataset {path}: {name} cannot be unpacked: {error}") from error
+        raise DatasetError(f"dataset {path}: {name} cannot be unpacked: {_short(error)}") from error
+
+
+def _short(error: Exception) -> str:
+    """What an error says; some show all the bytes that they do not like."""
+    said = str(error)
+    return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}…"
 
 
 def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
@@ -199,7 +233,7 @@ def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
             raise DatasetError(f"{where}, line {number}: no file is called {columns[0]!r}")
         if file.is_absolute() or ".." in file.parts:
             raise DatasetError(f"{where}, line {number}: {file} lies outside of the dataset")
-        rows.append(TableRow(number, str(file), columns[1], dict(zip(header, columns, strict=False))))
+        rows.append(TableRow(number, str(file), columns[1].strip(), dict(zip(header, columns, strict=False))))
     if not rows:
         raise DatasetError(f"{where}: no samples below the header")
     return tuple(rows)
@@ -215,7 +249,7 @@ def _open_npz(path: Path) -> Dataset:
         reason = "no x_test or y_test in it" if isinstance(error, KeyError) else "damaged, or not an npz"
         raise DatasetError(f"dataset {path}: {reason}: Keras' mnist.npz is expected") from error
     check_mnist(path, "test", pictures, classes)
-    return _from_arrays(str(path), "test", pictures, [str(int(number)) for number in classes])
+    return _from_arrays(shown(path), "test", pictures, [str(int(number)) for number in classes])
 
 
 def check_mnist(path: Path, half: str, pictures: NDArray[Any], classes: NDArray[Any]) -> None:
@@ -236,7 +270,7 @@ def _open_idx(path: Path) -> Dataset:
         raise DatasetError(f"dataset {path}: {len(pictures)} images, but {len(classes)} labels")
     if path.name.startswith("emnist"):
         pictures = pictures.transpose(0, 2, 1)  # EMNIST keeps the column order of the Matlab files it was made from
-    return _from_arrays(str(path), path.name.partition(".")[0], pictures, _idx_texts(path, classes))
+    return _from_arrays(shown(path), path.name.partition(".")[0], pictures, _idx_texts(path, classes))
 
 
 def _idx_texts(path: Path, classes: NDArray[np.uint8]) -> list[str]:

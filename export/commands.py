@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 from edge_hwr.errors import RuntimeMissingError, TrainingError, UsageError
+from edge_hwr.files import shown
 from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.option_types import FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
@@ -31,6 +32,7 @@ from .line_run import LineRun, open_line_run, start_line_run
 from .pool import Pool, check_validation, draw_pool
 from .quantize import PRECISIONS, Method, Precision
 from .recipe import Recipe, TrainingRecipe, load_recipe
+from .recipe_checks import require
 from .run_folder import RunFiles, RunFolder, kept_from_others, open_run, read_record, start_run
 from .silence import silenced
 
@@ -60,8 +62,8 @@ def train(
 ) -> None:
     """Train the model of RECIPE, a shipped recipe's name or a .toml file.
 
-    DATA are dataset folders or zips (labels.tsv), mnist.npz, UNIPEN strokes, folders of fonts, or a folder that holds
-    them. A run folder that exists is continued.
+    DATA are dataset folders or zips (labels.tsv), mnist.npz, UNIPEN strokes, folders of fonts and of texts, or a folder
+    that holds mnist/mnist.npz, unipen/*_strokes.npz and banq_lines/train.zip. A run folder that exists is continued.
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     wanted = load_recipe(recipe)
@@ -84,7 +86,10 @@ def train(
 def _paced(pace: Pace, epochs: int | None, minutes: float | None) -> Pace:
     if epochs is not None:
         pace = dataclasses.replace(pace, epochs=epochs, minutes=0.0)
-    return pace if minutes is None else dataclasses.replace(pace, minutes=minutes)
+    if minutes is None:
+        return pace
+    require(minutes != 0, "minutes", "a number, more than 0")  # which in a recipe stands for its epochs
+    return dataclasses.replace(pace, minutes=minutes)
 
 
 def _starting_from(wanted: AnyRecipe, lender: Path) -> AnyRecipe:
@@ -206,6 +211,8 @@ def export(
     """
     if out.suffix != ".tflite":
         raise UsageError(f"--out {out}: a bundle is called NAME.tflite")
+    if shown(out.name) != out.name:
+        raise UsageError(f"--out {shown(out)}: the name of a bundle is written into it, and must be UTF-8")
     # Found out now, not when all has been converted and measured.
     if out.is_dir():
         raise UsageError(f"--out {out}: a folder is in its place: name another file")

@@ -105,7 +105,7 @@ def draw_comparison(models: Sequence[ComparedModel]) -> bytes:
         for row, value in enumerate(values):
             axes.annotate(shown(value), (max(value, floor), row), (4, 0), textcoords="offset points", va="center")
         axes.set_title(title, loc="left", fontsize=10)
-        axes.set_yticks(rows, [model.name for model in models])
+        axes.set_yticks(rows, [model.name for model in models], parse_math=False)
         axes.tick_params(left=False)
         axes.spines[["top", "right", "left"]].set_visible(False)
     axes.invert_yaxis()

@@ -46,6 +46,10 @@ def rasterise(strokes: Path, out: Path, characters: CharacterSet, writers: Write
     """
     if out.suffix != ".zip":
         raise UsageError(f"{out}: a dataset of drawings is called NAME.zip")
+    if out.resolve() == strokes.resolve():
+        raise UsageError(f"{out}: holds the strokes, and would be written over: name another file")
+    if not out.parent.is_dir():
+        raise UsageError(f"{out}: there is no folder {out.parent}: make it first")
     recorded = load_strokes(strokes)
     drawings = choose_drawings(recorded, characters, writers).tolist()
     terminal = Console(stderr=True)
@@ -93,6 +97,8 @@ def compare(
     if markdown and markdown.suffix != ".md":
         raise UsageError(f"--markdown {markdown}: a page is called NAME.md")
     for file in filter(None, (chart, markdown)):
+        if file.resolve().is_relative_to(Path(dataset).resolve()):
+            raise UsageError(f"{file}: lies in the dataset, whose files may be written over: name another folder")
         file.parent.mkdir(parents=True, exist_ok=True)  # before the work, which takes minutes
     sources, _ = find_sources(wanted, data)
     terminal = Console(stderr=True)

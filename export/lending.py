@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_hwr.bundle import open_bundle, shipped_bundles
+from edge_hwr.bundle import Bundle, open_bundle, shipped_bundles
 from edge_hwr.errors import TrainingError
 
 from .line_recipe import LineRecipe
@@ -31,7 +31,7 @@ def lender_recipe(lender: Path) -> Recipe | LineRecipe:
     """The recipe that a lender was trained by."""
     if _is_bundle(lender):
         added = ("trained_epochs", "averaged_with")
-        table = open_bundle(lender).metadata.recipe
+        table = _open(lender).metadata.recipe
         return recipe_from_json({key: table[key] for key in table if key not in added}, where=str(lender))
     return read_record(lender)[1]
 
@@ -39,7 +39,7 @@ def lender_recipe(lender: Path) -> Recipe | LineRecipe:
 def lender_digest(lender: Path) -> str:
     """The digest of the preprocessing that a lender was trained with."""
     if _is_bundle(lender):
-        return open_bundle(lender).metadata.preprocessing_digest
+        return _open(lender).metadata.preprocessing_digest
     return str(read_record(lender)[0].get("preprocessing_digest", ""))
 
 
@@ -54,7 +54,7 @@ def load_lender(lender: Path, samples: Iterable[npt.NDArray[np.uint8]] = ()) -> 
     with silenced():
         from .bundle_weights import recover_network
 
-    return recover_network(open_bundle(lender), lender_recipe(lender), samples)
+    return recover_network(_open(lender), lender_recipe(lender), samples)
 
 
 def lend_weights(lender: Path, recipe: Recipe, model: Any, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
@@ -143,6 +143,11 @@ def _line_recipe(lender: Path) -> LineRecipe:
     if not isinstance(recipe, LineRecipe):
         raise TrainingError(f"{lender}: a {recipe.task} model, not a line model: lines learn from lines")
     return recipe
+
+
+def _open(lender: Path) -> Bundle:
+    # A file here is meant before a bundle that ships under the same name.
+    return open_bundle(lender.absolute() if lender.is_file() else lender)
 
 
 def _is_bundle(lender: Path) -> bool:

@@ -11,7 +11,7 @@ import click
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import LanguageModelError, UsageError
-from edge_hwr.files import read_file, write_atomically
+from edge_hwr.files import read_file, shown, write_atomically
 from edge_hwr.language_model import (
     BONUS,
     LARGEST_ORDER,
@@ -81,6 +81,8 @@ def lexicon(
     """
     if output.resolve() in {path.resolve() for path in texts}:
         raise UsageError(f"--output {output}: is one of the texts, and would be written over: name another file")
+    if charset_of is not None and output.resolve() == Path(charset_of).resolve():
+        raise UsageError(f"--output {output}: is the model, and would be written over: name another file")
     if not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}: make it first")
     opened = [read_text(path) for path in texts]
@@ -119,7 +121,7 @@ def read_text(path: Path) -> Text:
     lines = tuple(map(as_written, re.split(r"\r\n?|\n", content)))
     if not any(lines):
         raise LanguageModelError(f"text {path}: no text in it")
-    return Text(str(path), lines)
+    return Text(shown(path), lines)
 
 
 def choose_charset(texts: Sequence[Text], readable: frozenset[str] | None, model: str | None, *, skip: bool) -> str:

@@ -86,12 +86,13 @@ def _line_bundle(name_or_path: str) -> Bundle:
 
 
 def _inside(data: Sequence[Path], name: str) -> list[Path]:
-    """The file of this name given itself or in a folder given, once."""
+    """The file of this name given itself or in a folder given, or in the one for its kind, once."""
     for path in data:
         if path.is_file() and path.name == Path(name).name and not _is_dataset(path):
             return [path]
-        if (path / name).is_file():
-            return [path / name]
+        for candidate in (path / name, path / Path(name).name):
+            if path.is_dir() and not _is_dataset(path) and candidate.is_file():
+                return [candidate]
     return []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal
 
-from .recipe_checks import require, require_names
+from .recipe_checks import MOST_SAMPLES, require, require_names
 
 LineSourceKind = Literal["dataset", "unipen-lines", "unipen-words", "unipen-characters", "fonts", "recomposed"]
 
@@ -62,6 +62,7 @@ class LineDataRecipe:
         composed = self.source in ("fonts", "unipen-characters", "recomposed")
         ones = "fonts, unipen-characters and recomposed"
         require((self.samples > 0) == composed, "samples", f"1 or more for {ones}, and for them alone")
+        require(self.samples <= MOST_SAMPLES, "samples", f"at most {MOST_SAMPLES:,}")
         require(composed or not self.texts, "texts", f"only for {ones}")
         require(
             bool(self.reader) == (self.source == "recomposed"), "reader", "a line model for recomposed, for it alone"

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_hwr.datasets import TableRow, open_table
+from edge_hwr.datasets import TableRow, check_crops, open_table
 from edge_hwr.errors import DatasetError
 from edge_hwr.picture import decode_picture
 
@@ -73,6 +73,7 @@ class ScannedLines:
     @classmethod
     def load(cls, path: Path, charset: str) -> ScannedLines:
         allowed, table = set(charset), open_table(path)
+        check_crops(path, [row.text for row in table.rows])
         pictures, files, texts, validation, outside = [], [], [], [], 0
         for row in table.rows:
             text = as_written(row.text)

@@ -6,6 +6,7 @@ The truth comes with each page, so the reader can be shown, tried and measured w
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_hwr.datasets import LABELS
 from edge_hwr.errors import UsageError
 from edge_hwr.files import write_atomically
 from edge_hwr.reading import Box, Glyph, Line, Reading
@@ -183,27 +185,39 @@ def synthesise(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: cannot be made a folder ({error.strerror}); name another one") from error
-    if (out / "labels.tsv").exists() and not (out / "truth.jsonl").exists():
-        raise UsageError(f"{out}: holds a dataset of another making; name another folder")
-    for number in range(count):
-        rng = np.random.default_rng((seed, number))
-        chosen = STYLES[style or list(STYLES)[number % len(STYLES)]]
-        lines = _figures(chosen, rng) if text is None else _passage(text, rng)
-        able = [face for face in handwriting if has_characters(face, "".join(lines))]
-        if not able:
-            raise UsageError(f"{fonts}: none of these fonts has all characters of {lines!r}")
-        picture, truth = synthesise_page(
-            lines, rng, font=able[rng.integers(len(able))], style=chosen, printed=printed, width=size[0], height=size[1]
-        )
-        name = f"page-{number:04d}.jpg"
-        save_photo(out / name, picture)
-        rows.append(label_row(name, truth))
-        truths.append(truth_row(name, size, truth))
-    write_atomically(out / "labels.tsv", "".join(row + "\n" for row in rows).encode())
-    write_atomically(out / "truth.jsonl", "".join(row + "\n" for row in truths).encode())
+    earlier = (out / "truth.jsonl").exists()
+    if not earlier and ((out / LABELS).exists() or any(out.glob("page-*.jpg"))):
+        raise UsageError(f"{out}: holds pictures or a dataset of another making; name another folder")
+    with tempfile.TemporaryDirectory(prefix=".pages-", dir=out) as drawn:
+        for number in range(count):
+            rng = np.random.default_rng((seed, number))
+            chosen = STYLES[style or list(STYLES)[number % len(STYLES)]]
+            lines = _figures(chosen, rng) if text is None else _passage(text, rng)
+            able = [face for face in handwriting if has_characters(face, "".join(lines))]
+            if not able:
+                raise UsageError(f"{fonts}: none of these fonts has all characters of {lines!r}")
+            picture, truth = synthesise_page(
+                lines,
+                rng,
+                font=able[rng.integers(len(able))],
+                style=chosen,
+                printed=printed,
+                width=size[0],
+                height=size[1],
+            )
+            name = f"page-{number:04d}.jpg"
+            save_photo(Path(drawn, name), picture)
+            rows.append(label_row(name, truth))
+            truths.append(truth_row(name, size, truth))
+        # From here on the folder is no dataset until all of it is there: no picture stands beside another one's text.
+        (out / LABELS).unlink(missing_ok=True)
+        write_atomically(out / "truth.jsonl", "".join(row + "\n" for row in truths).encode())
+        for page in Path(drawn).iterdir():
+            page.replace(out / page.name)
     for page in out.glob("page-*.jpg"):  # of a larger dataset that was here before
         if (digits := page.stem.removeprefix("page-")).isdecimal() and int(digits) >= count:
             page.unlink()
+    write_atomically(out / LABELS, "".join(row + "\n" for row in rows).encode())
     click.echo(f"{count} pages in {out}")
 
 
@@ -243,9 +257,11 @@ def _figures(style: Style, rng: np.random.Generator) -> list[str]:
 def _passage(path: Path, rng: np.random.Generator) -> list[str]:
     """A few lines in a row of a text file, from a random place."""
     try:
-        lines = [line.strip()[:48] for line in path.read_text("utf-8").splitlines() if line.strip()]
+        # A tab or a backslash and an n would end the text, or a line of it, in labels.tsv.
+        plain = [" ".join(line.replace("\\n", "\\ n").split()) for line in path.read_text("utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as a text file in UTF-8") from error
+    lines = [line[:48].strip() for line in plain if line]
     if not lines:
         raise UsageError(f"{path}: no text in it")
     first = int(rng.integers(max(len(lines) - 5, 1)))

@@ -17,11 +17,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from edge_hwr.errors import RecipeError
 
 from .line_recipe import LineRecipe
-from .recipe_checks import ValueRefusedError, require, require_names
+from .recipe_checks import MOST_SAMPLES, ValueRefusedError, require, require_names
 
 SHIPPED = Path(__file__).with_name("recipes")
 
-_MOST_SAMPLES = 10_000_000
 _MOST = 1e300
 """No number of a recipe is that large, and infinity is none."""
 
@@ -64,7 +63,7 @@ class DataRecipe:
         require(self.clean >= 0, "clean", "0 or more")
         require(self.camera >= 0, "camera", "0 or more")
         require(self.clean + self.camera > 0, "camera", "at least one drawing per sample (clean or camera)")
-        require(0 <= self.samples <= _MOST_SAMPLES, "samples", f"0 to {_MOST_SAMPLES:,}")
+        require(0 <= self.samples <= MOST_SAMPLES, "samples", f"0 to {MOST_SAMPLES:,}")
         if self.source in ("junk", "continental"):
             require(self.samples > 0, "samples", f"1 or more for {self.source}")
 
@@ -198,7 +197,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe | LineRecipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot read recipe {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"recipe {path} is not valid TOML: {error}") from error
     table.setdefault("name", path.stem)
     return recipe_from_json(table, where=str(path))

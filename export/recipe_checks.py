@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from edge_hwr.errors import UsageError
 
+MOST_SAMPLES = 10_000_000
+"""Of a source: more would not fit into memory."""
+
 
 class ValueRefusedError(UsageError):
     """A value outside of what its key allows, in a recipe or as an option in place of it."""

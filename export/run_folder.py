@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_hwr.errors import TrainingError
-from edge_hwr.files import write_atomically
+from edge_hwr.files import shown, write_atomically
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 
 from .line_recipe import LineRecipe
@@ -228,6 +228,8 @@ def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> No
     record = record | {"data": [_describe(file) for file in data], "versions": _versions()}
     known = (path / "run.json").is_file()
     old, new = _read_json(path / "run.json") if known else {}, json.loads(json.dumps(record))
+    if known and not old.keys() >= record.keys():  # other programs call their files so, too
+        raise TrainingError(f"{path}: its run.json is no record of a training here: choose another --out folder")
     changed = [key for key in ("recipe", "data", "preprocessing_digest") if old.get(key) != new[key]]
     if known and not changed:
         return
@@ -266,7 +268,7 @@ def _describe(path: Path) -> dict[str, Any]:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
         size += file.stat().st_size
-    return {"name": path.name, "bytes": size, "sha256": digest.hexdigest()}
+    return {"name": shown(path.name), "bytes": size, "sha256": digest.hexdigest()}
 
 
 def _versions() -> dict[str, str]:

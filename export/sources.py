@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,9 +164,9 @@ class LabelledPictures:
 
 
 def labels_of(texts: Sequence[str], charset: str) -> npt.NDArray[np.int16]:
-    """Index of each text in the charset, JUNK for what is not in it."""
+    """Index of each text in the charset, JUNK for what is not in it; accents may be composed or not."""
     index = {character: position for position, character in enumerate(charset)}
-    return np.array([index.get(text, JUNK) for text in texts], np.int16)
+    return np.array([index.get(unicodedata.normalize("NFC", text), JUNK) for text in texts], np.int16)
 
 
 def held_out(name: str) -> bool:

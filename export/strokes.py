@@ -144,6 +144,13 @@ def draw_strokes(strokes: Strokes, rng: np.random.Generator, *, height_px: float
 
 
 def _unpack(packed: Any) -> StrokeSet:
+    strokes, drawings, points = packed["stroke_len"], packed["n_strokes"], packed["delta"]
+    if strokes.min(initial=1) < 1 or drawings.min(initial=1) < 1 or packed["label"].dtype.kind != "U":
+        raise ValueError("drawings without strokes, strokes without points, or labels that are no texts")
+    if strokes.sum(dtype=np.int64) != len(points) or drawings.sum(dtype=np.int64) != len(strokes):
+        raise ValueError("strokes of other lengths than there are points, or drawings of more strokes than there are")
+    if not (np.isfinite(packed["unit"] * packed["height"]).all() and (packed["unit"] * packed["height"] > 0).all()):
+        raise ValueError("drawings without a size")
     stroke_ends = np.cumsum(packed["stroke_len"], dtype=np.int64)
     drawing_ends = np.cumsum(packed["n_strokes"], dtype=np.int64)
     walk = np.cumsum(packed["delta"], axis=0, dtype=np.int32)

@@ -222,11 +222,20 @@ def test_a_report_is_not_written_into_its_dataset(edge_hwr, drawn_bundle: Bundle
     assert sorted(path.name for path in page.parent.iterdir()) == before
 
 
+def test_a_report_takes_the_place_of_no_pictures_of_another_making(edge_hwr, page: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (page.parent / "labels.tsv").write_text("file\ttext\npage.png\t3\n")
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    (plots / "errors.png").write_bytes(b"mine")
+    called = edge_hwr("evaluate", "digits", page.parent, "--report", plots)
+    assert called.code == 2
+    assert "holds pictures of another making" in called.error
+    assert [(file.name, file.read_bytes()) for file in plots.iterdir()] == [("errors.png", b"mine")]
+
+
 def test_a_dataset_of_pages_is_not_measured_by_lines(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
     (page.parent / "labels.tsv").write_text("file\ttext\npage.png\t2026\\n31 47\n")
-    assert (
-        "what is measured are single lines or characters" in edge_hwr("evaluate", drawn_bundle.path, page.parent).error
-    )
+    assert "single lines or characters are wanted" in edge_hwr("evaluate", drawn_bundle.path, page.parent).error
 
 
 def test_writing_of_another_kind_is_pointed_out(edge_hwr, page: Path) -> None:  # type: ignore[no-untyped-def]

@@ -135,8 +135,37 @@ def test_a_damaged_zip_is_told(folder: Path, tmp_path: Path) -> None:
     directory = content.find(b"PK\x01\x02")
     content[directory : directory + 4] = b"none"
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match="a damaged zip"):
+    with pytest.raises(DatasetError, match="a zip that is damaged"):
         open_dataset(path)
+
+
+@pytest.mark.parametrize(("field", "value"), [(6, 99), (8, 0x0800)])
+def test_a_zip_that_python_cannot_open_is_told(folder: Path, tmp_path: Path, field: int, value: int) -> None:
+    """Of a later version of zip; with names that are called UTF-8 and are none."""
+    path = zipped(folder, tmp_path / "hand.zip")
+    content = path.read_bytes().replace(b"a.png", b"\xff.png")
+    directory = content.find(b"PK\x01\x02") + field
+    path.write_bytes(content[:directory] + value.to_bytes(2, "little") + content[directory + 2 :])
+    with pytest.raises(DatasetError, match="damaged or cannot be opened") as told:
+        open_dataset(path)
+    assert len(str(told.value)) < 400
+
+
+def test_a_zip_of_two_datasets_is_refused(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "both.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for half in ("train", "test"):
+            for file in folder.iterdir():
+                archive.write(file, f"{half}/{file.name}")
+    with pytest.raises(DatasetError, match=r"holds several \(test/labels\.tsv, train/labels\.tsv\): unpack it"):
+        open_dataset(path)
+
+
+def test_a_link_to_itself_is_told(folder: Path) -> None:
+    (folder / "a.png").unlink()
+    (folder / "a.png").symlink_to("a.png")
+    with pytest.raises(DatasetError, match=r"a\.png|symbolic links"):
+        open_dataset(folder)
 
 
 @pytest.mark.parametrize("damage", range(60, 400, 20))

@@ -253,6 +253,15 @@ def test_a_text_is_not_written_over(edge_hwr, text: Path) -> None:  # type: igno
     assert text.read_bytes() == before
 
 
+def test_a_model_is_not_written_over(edge_hwr, text: Path, drawn_bundle: Bundle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model = tmp_path / "model.tflite"
+    model.write_bytes(before := drawn_bundle.path.read_bytes())
+    code, _, error = edge_hwr(text, "-o", model, "--charset-of", model, "--skip")
+    assert code != 0
+    assert "is the model" in error
+    assert model.read_bytes() == before
+
+
 def test_lines_between_paragraphs_are_nothing_that_was_written(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     edge_hwr(text, "-o", tmp_path / "dense.lexicon")
     text.write_text("\n\n\n".join(LINES), "utf-8")

@@ -183,9 +183,36 @@ def test_a_smaller_dataset_takes_the_place_of_a_larger_one_and_of_nothing_else(f
     assert sorted(file.name for file in out.iterdir()) == ["labels.tsv", "page-0000.jpg", "truth.jsonl"]
     (out / "truth.jsonl").unlink()
     before = (out / "labels.tsv").read_bytes()
-    with pytest.raises(UsageError, match="a dataset of another making; name another folder"):
+    with pytest.raises(UsageError, match="another making; name another folder"):
         CliRunner().invoke(synthesise, arguments, catch_exceptions=False)
     assert (out / "labels.tsv").read_bytes() == before
+
+
+def test_pictures_of_somebody_are_not_written_over(fonts: Path, tmp_path: Path) -> None:
+    (tmp_path / "page-0001.jpg").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="holds pictures"):
+        CliRunner().invoke(synthesise, [str(tmp_path), "--fonts", str(fonts)], catch_exceptions=False)
+    assert (tmp_path / "page-0001.jpg").read_bytes() == b"mine"
+
+
+def test_what_fails_midway_leaves_the_dataset_as_it_was(fonts: Path, tmp_path: Path) -> None:
+    text, out = tmp_path / "text.txt", tmp_path / "pages"
+    arguments = [str(out), "--fonts", str(fonts), "--size", "320", "240", "--style", "plain", "--text", str(text)]
+    text.write_text("plain\n", "utf-8")
+    CliRunner().invoke(synthesise, [*arguments, "--count", "2"], catch_exceptions=False)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    text.write_text("plain\n" * 30 + "\N{HIRAGANA LETTER A}\n", "utf-8")
+    with pytest.raises(UsageError, match="none of these fonts"):
+        CliRunner().invoke(synthesise, [*arguments, "--count", "99", "--seed", "3"], catch_exceptions=False)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_tabs_and_marks_of_line_ends_stay_out_of_the_table(fonts: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("\ufeffone\ttwo\nC:\\new\n", "utf-8")
+    arguments = [str(tmp_path / "o"), "--fonts", str(fonts), "--count", "1", "--style", "plain", "--text", str(text)]
+    CliRunner().invoke(synthesise, arguments, catch_exceptions=False)
+    assert (tmp_path / "o/labels.tsv").read_text("utf-8").splitlines()[1] == "page-0000.jpg\tone two\\nC:\\ new"
 
 
 def test_the_command_writes_from_a_text(fonts: Path, tmp_path: Path) -> None:

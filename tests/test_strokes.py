@@ -59,6 +59,25 @@ def test_unusable_stroke_files_are_refused(tmp_path: Path) -> None:
             load_strokes(path)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("n_strokes", [2, 0, 1]),
+        ("n_strokes", [2, 1, 2]),
+        ("stroke_len", [3, 0, 4]),
+        ("label", [7, 1, 2]),
+        ("unit", 0),
+    ],
+)
+def test_strokes_that_do_not_add_up_are_refused(tmp_path: Path, column: str, value: object) -> None:
+    path = pack(tmp_path / "strokes.npz", [SEVEN, DASH, DASH], "7--")
+    with np.load(path) as packed:
+        arrays = dict(packed)
+    np.savez(path, **{**arrays, column: np.array(value, arrays[column].dtype if column != "label" else np.int64)})
+    with pytest.raises(DatasetError, match="not a file of packed strokes"):
+        load_strokes(path)
+
+
 def test_a_thicker_pen_leaves_more_ink_and_a_faint_or_skipping_one_less() -> None:
     def ink(**changes: float) -> float:
         pen = dataclasses.replace(Pen(width=0.08, pressure=0.0), **changes)

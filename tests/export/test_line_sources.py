@@ -143,6 +143,16 @@ def test_passages_are_of_the_charset_alone(tmp_path: Path, charset: str):
     assert {"the", "dog"} <= {word for line in drawn for word in line.split()}
 
 
+def test_pages_are_no_lines(tmp_path: Path, recipe: LineRecipe):
+    pages = write_lines(tmp_path / "pages", 3, 1)
+    table = pages / "labels.tsv"
+    header, first, *rest = table.read_text("utf-8").splitlines()
+    file, text, *more = first.split("\t")
+    table.write_text("\n".join([header, "\t".join([file, f"{text}\\n{text}", *more]), *rest]), "utf-8")
+    with pytest.raises(DatasetError, match="pages"):
+        find_line_sources(recipe, [pages])
+
+
 def test_texts_that_the_charset_cannot_write_are_named(tmp_path: Path):
     text = tmp_path / "el.txt"
     text.write_text("Ελληνικά\n", "utf-8")

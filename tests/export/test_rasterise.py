@@ -110,8 +110,12 @@ def test_bad_input(strokes: Path, tmp_path: Path) -> None:
         run(__file__, tmp_path / "out.zip")
     with pytest.raises(UsageError, match=r"NAME\.zip"):
         run(strokes, tmp_path / "out")
-    with pytest.raises(DatasetError, match="cannot write"):
+    with pytest.raises(UsageError, match="there is no folder"):
         run(strokes, tmp_path / "nowhere" / "out.zip")
+    own = strokes.rename(strokes.with_suffix(".zip"))
+    with pytest.raises(UsageError, match="holds the strokes"):
+        run(own, own)
+    strokes = own.rename(strokes)
     with np.load(strokes) as packed:
         np.savez(strokes, **{**packed, "label": np.array(["é"] * 8)})
     with pytest.raises(DatasetError, match="none of the 8 drawings is of digits by test writers"):

@@ -139,7 +139,8 @@ def test_whatever_stands_in_a_recipe_it_loads_or_is_refused(key: str, value: obj
 
 @pytest.mark.parametrize("recipe", ["digits", "lines"])
 @pytest.mark.parametrize(
-    "option", ["--epochs 0", "--minutes nan", "--minutes inf", "--minutes -1", "--seed -1", "--seed 4294967296"]
+    "option",
+    ["--epochs 0", "--minutes nan", "--minutes inf", "--minutes -1", "--minutes 0", "--seed -1", "--seed 4294967296"],
 )
 def test_an_option_is_checked_like_the_key_it_stands_for(recipe: str, option: str) -> None:
     done = CliRunner().invoke(train, [recipe, "--data", "nowhere", *option.split()])

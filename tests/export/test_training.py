@@ -244,6 +244,16 @@ def test_another_recipe_or_a_foreign_folder_is_refused(
         run_train(recipe, dataset, tmp_path)
 
 
+def test_a_folder_of_another_program_is_left_alone(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    files = {"run.json": b'{"experiment": "mine"}', "pool.npz": b"mine"}
+    for name, content in files.items():
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / name).write_bytes(content)
+    with pytest.raises(TrainingError, match="no record of a training"):
+        run_train(recipe, dataset, tmp_path / "run")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == files
+
+
 @pytest.mark.parametrize("missing", ["pool.npz", "best.json"])
 def test_a_run_that_was_trained_is_never_given_another_recipe(
     tmp_path: Path, trained: Path, recipe: Path, dataset: Path, missing: str
