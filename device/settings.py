@@ -115,7 +115,7 @@ def load_settings(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -161,7 +161,7 @@ def read_secret(path: str, *, least: int = 1) -> str:
     if not path:
         return ""
     try:
-        secret = Path(path).read_text("utf-8").strip()
+        secret = Path(path).read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"the secret in {path} cannot be read: {getattr(error, 'strerror', None) or 'no text'}"

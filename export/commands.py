@@ -19,7 +19,7 @@ from rich.console import Console
 from edge_hwr.errors import RuntimeMissingError, TrainingError, UsageError
 from edge_hwr.files import shown
 from edge_hwr.line_preprocess import LinePreprocessing
-from edge_hwr.option_types import FiniteRange
+from edge_hwr.option_types import MOST_THREADS, FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
 
 from .data import check_held_out, find_sources
@@ -49,7 +49,9 @@ AnyPool = TypeVar("AnyPool", Pool, LinePool)
 @click.option("--epochs", type=int, help="Train for so many epochs instead of the recipe's.")
 @click.option("--seed", type=int, help="Instead of the recipe's seed.")
 @click.option("--start-from", type=click.Path(path_type=Path), help="Begin with this run's or bundle's weights.")
-@click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes that draw glyphs.")
+@click.option(
+    "--workers", type=click.IntRange(1, MOST_THREADS), default=os.cpu_count() or 1, help="Processes that draw."
+)
 def train(
     recipe: str,
     data: tuple[Path, ...],

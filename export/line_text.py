@@ -60,7 +60,7 @@ class Passages:
         allowed, found, weights = frozenset(charset), [], []
         for file in files:
             try:
-                lines = file.read_text("utf-8").splitlines()
+                lines = file.read_text("utf-8-sig").splitlines()
             except (OSError, UnicodeDecodeError) as error:
                 raise DatasetError(f"{file}: cannot be read as a text file in UTF-8") from error
             texts = tuple(text for line in lines if len(text := as_written(line)) > 1 and set(text) <= allowed)

@@ -194,7 +194,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe | LineRecipe:
                 "give the path of a .toml file for one of your own"
             )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"cannot read recipe {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -33,6 +33,12 @@ def test_flags_count_more_than_the_file(tmp_path: Path) -> None:
     assert settings.jsonl == str(tmp_path / "texts.jsonl")
 
 
+def test_the_mark_that_some_editors_begin_a_file_with_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("\ufeffthreads = 2\n", "utf-8")
+    assert load_settings(path) == {"threads": 2}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -147,6 +153,8 @@ def test_addresses_of_the_page() -> None:
 
 def test_secrets(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(f"{TOKEN}\n")
+    assert read_secret(str(tmp_path / "token"), least=16) == TOKEN
+    (tmp_path / "token").write_text(f"\ufeff{TOKEN}\n", "utf-8")  # as some editors begin a file
     assert read_secret(str(tmp_path / "token"), least=16) == TOKEN
     (tmp_path / "token").write_bytes(b"\xff" * 20)
     with pytest.raises(UsageError, match="cannot be read: no text"):
