@@ -196,6 +196,10 @@ def _print_lines(result: LineEvaluation, *, as_json: bool) -> None:
     table.add_row("dataset", f"{result.dataset}, {result.samples:,} lines")
     table.add_row("character errors", f"{result.cer:.2%} (CER), {result.cer_without_blanks:.2%} without blanks")
     table.add_row("word errors", f"{result.wer:.2%} (WER)")
+    if result.outside:
+        table.add_row(
+            "outside its charset", f"{result.outside:.2%} of the characters: {result.outside_characters[:20]}"
+        )
     table.add_row("time per line", f"{result.ms_p50:.2f} ms (median), {result.ms_p90:.2f} ms (90th percentile)")
     Console(highlight=False, markup=False).print(table)
 

@@ -76,6 +76,7 @@ def _figures(found: LineEvaluation, clean: float) -> Sequence[tuple[str, str]]:
         ("character errors (CER)", f"{found.cer:.2%}"),
         ("word errors (WER)", f"{found.wer:.2%}"),
         ("CER without blanks", f"{found.cer_without_blanks:.2%}"),
+        *([("outside its charset", f"{found.outside:.2%}")] if found.outside else []),
         ("lines without an error", f"{clean:.2%}"),
         ("per line, median", f"{found.ms_p50:.2f} ms"),
         ("per line, 90th percentile", f"{found.ms_p90:.2f} ms"),

@@ -183,6 +183,20 @@ def test_figures_of_a_dataset(line_bundle: Bundle, tmp_path: Path):
     assert found.cer_without_blanks <= 0.05
     assert 0 <= found.wer <= 0.2
     assert 0 < found.ms_p50 <= found.ms_p90
+    assert (found.outside, found.outside_characters) == (0.0, "")
+
+
+def test_characters_that_a_model_does_not_know_are_told(line_bundle: Bundle, tmp_path: Path):
+    lines = write_lines(tmp_path / "lines", 2)
+    pictures = sorted(path.name for path in lines.glob("*.png"))
+    (lines / "labels.tsv").write_text(
+        f"file\ttext\n{pictures[0]}\ta\u2019b\u2019\n{pictures[1]}\te\u0301abc\n", "utf-8"
+    )
+    found = evaluate_lines(line_bundle, open_dataset(lines))
+    assert found.outside == pytest.approx(3 / 8)
+    assert found.outside_characters == "\u2019é"
+    table = CliRunner().invoke(commands.evaluate, [str(line_bundle.path), str(lines)], standalone_mode=False).output
+    assert "37.50% of the characters: \u2019é" in table
 
 
 def test_the_commands_take_line_models(line_bundle: Bundle, tmp_path: Path):
