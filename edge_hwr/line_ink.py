@@ -24,6 +24,8 @@ _REACH = 0.9
 """Farther than this from the body of every line, in pitches, ink is nobody's."""
 _LOOSE_REACH = 0.5
 """The same for what is not surely writing: dots, accents, but remains of ruling, too."""
+_TALL_LOOSE = 1.25
+"""What is not surely writing and higher than this, in pitches, is a blot or a drawing, and nobody's."""
 _AMONG = 1.0
 """So far from its writing, in pitches, a line may have other ink."""
 _LEAST_PART = 0.25
@@ -62,11 +64,11 @@ def own_ink(
     beside = np.where(np.isinf(left), np.inf, _beside(x, w, left, right))
     among = np.where(beside <= _AMONG * pitch, away, np.inf)
     nearest = np.where(written, nearest, np.argmin(among, axis=1))
-    near |= ~written & (among[everyone, nearest] <= _LOOSE_REACH * pitch)
+    near |= ~written & (h <= _TALL_LOOSE * pitch) & (among[everyone, nearest] <= _LOOSE_REACH * pitch)
     table = np.concatenate([[-1], np.where(near, nearest, -1)]).astype(np.int16)
     owner: Owner = table[labels]
     crossed = (y[:, None] < middle) & ((y + h)[:, None] > middle) & (beside == 0)
-    for index in np.flatnonzero(crossed.sum(axis=1) > 1):
+    for index in np.flatnonzero(near & (crossed.sum(axis=1) > 1)):
         _part(owner, labels, components, int(index), np.flatnonzero(crossed[index]), courses, pitch)
     return owner
 

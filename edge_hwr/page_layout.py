@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -36,8 +37,6 @@ _WORKING_PIXELS = 500_000
 
 _LEAST_HEIGHT = 8.0
 """Lower writing, in pixels of the reduced picture, is looked at on a larger one."""
-_MOST_REDUCTION_FINER = 3
-"""At a greater reduction the picture is so large that a larger one would take too long."""
 
 _LEAST_DENSITY = 0.4
 """A line with less ink for its length, as a share of what is usual on the page, is no writing."""
@@ -55,6 +54,14 @@ _SURELY_A_SHEET = 0.5
 """Of the picture: a larger sheet is what was photographed."""
 _LEAST_OUTSIDE = 3
 """Lines; a table may look like one or two."""
+_AS_WELL = 0.6
+"""What lies around a sheet is writing where it makes so much of the sense that the sheet's own lines make."""
+
+_BLOT = 0.3
+"""What is thicker than such a share of the usual height is no letter."""
+_HEADINGS, _HIGHEST = (1.25, 1.6, 2.0), 3.0
+"""Letters that are higher, by these factors, may be thicker by the same. What is higher still may not: a large blot has
+a light middle, and looks thinner than it is."""
 
 _RULE_LENGTH = 50
 """Straight runs of so many pixels of the reduced picture are ruling."""
@@ -86,12 +93,13 @@ class PageLayout:
     flat: Grey
 
 
-def find_lines(grey: Grey) -> PageLayout:
+def find_lines(grey: Grey, sense: Callable[[Sequence[TextLine]], float] | None = None) -> PageLayout:
     """Find the lines of writing on a picture of a page, uint8 (H, W), dark ink on lighter paper.
 
     Lines may be joined, slanted, touching, climb or fall by up to 12 degrees and bend a little; the writing is at least
-    about 8 pixels high. A picture without writing has no lines. `PictureError` where a side is longer than
-    `LONGEST_SIDE`.
+    about 8 pixels high. A picture without writing has no lines. Where a sheet has lines around it, `sense`, how sure a
+    reader is of some lines, tells whether these are writing or the pattern of a table; without it they are writing.
+    `PictureError` where a side is longer than `LONGEST_SIDE`.
     """
     if max(grey.shape) > LONGEST_SIDE:
         raise PictureError(
@@ -105,7 +113,9 @@ def find_lines(grey: Grey) -> PageLayout:
         # Perhaps a frame drawn around some of the writing, or a note stuck onto it: most of the writing is outside.
         whole = _find_lines(grey, None)
         outside = [line for line in whole.lines if _is_outside(line, sheet)]
-        if len(outside) >= max(_LEAST_OUTSIDE, len(layout.lines)):
+        if len(outside) >= max(_LEAST_OUTSIDE, len(layout.lines)) and (
+            sense is None or sense(outside) >= _AS_WELL * sense(layout.lines)
+        ):
             return whole
     return layout
 
@@ -119,7 +129,7 @@ def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     upright = lay_upright(grey, find_ink(grey, reduction), sheet)
     writing = _find_writing(upright)
-    if writing.height < _LEAST_HEIGHT and 1 < reduction <= _MOST_REDUCTION_FINER:
+    if writing.height < _LEAST_HEIGHT and reduction > 1:
         upright = lay_upright(grey, find_ink(grey, reduction - 1), sheet)
         writing = _find_writing(upright)
     places = _places(writing)
@@ -189,7 +199,7 @@ def _find_writing(upright: Upright) -> _Writing:
     height = typical_height(components[solid], mask.shape)
     large = np.maximum(w, h) > 2.2 * height
     written = solid & (h >= 0.35 * height) & (w >= 0.25 * height) & (h <= 6 * height) & ~(large & (area < 0.1 * w * h))
-    blot = _share_left(mask, labels, components, max(4, round(0.3 * height))) > 0.1
+    blot = _are_blots(mask, labels, components, height)
     core = _share_left(mask, labels, components, 2)
     usual = float(np.median(core[written])) if written.any() else 0.0
     # A pen that draws no thicker than the ruling cannot be told from it by that.
@@ -203,6 +213,20 @@ def _find_writing(upright: Upright) -> _Writing:
         broad = width > _BROAD * _usual(width[written], area[written])
         written &= (share >= _LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
     return _without_grain(_Writing(labels, components, written, height, printed if printed.any() else None))
+
+
+def _are_blots(
+    mask: Grey, labels: NDArray[np.int32], components: NDArray[np.int32], height: float
+) -> NDArray[np.bool_]:
+    """Which components are too thick for their height to be letters: those of a heading may be so by a broad pen."""
+    blot = _share_left(mask, labels, components, max(4, round(_BLOT * height))) > 0.1
+    heights = components[:, 3]
+    for larger in _HEADINGS:
+        tall = blot & (heights >= larger * height) & (heights <= _HIGHEST * height)
+        if tall.any():
+            thick = _share_left(mask, labels, components, max(4, round(_BLOT * larger * height))) > 0.1
+            blot &= thick | ~tall
+    return blot
 
 
 def _without_grain(writing: _Writing) -> _Writing:

@@ -263,6 +263,48 @@ def test_a_note_that_is_stuck_on_a_page_is_not_all_that_is_read() -> None:
     assert len(find_lines(page).lines) == len(WORDS) + 1
 
 
+def test_writing_around_a_note_is_judged_by_whether_it_makes_sense() -> None:
+    page = np.asarray(np.minimum(write(), 200), np.uint8)
+    page[600:900, 300:700] = 252
+    cv2.putText(page, "buy milk", (380, 760), cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, (40,), 2, cv2.LINE_AA)
+    for sense, found in ((0.8, len(WORDS) + 1), (0.3, 1)):
+        judged = find_lines(page, lambda lines, around=sense: around if lines[0].box.y < 600 else 0.9)  # type: ignore[misc]
+        assert len(judged.lines) == found
+
+
+def test_a_blot_takes_no_more_of_a_line_than_it_covers() -> None:
+    page = write()
+    row = 150 + PITCH
+    cv2.ellipse(page, (240, row - 10), (60, 55), 0, 0, 360, (50,), -1, cv2.LINE_AA)
+    layout = find_lines(page)
+    check(layout, page)
+    (line,) = (line for line in layout.lines if abs(line.box.y + line.box.h / 2 - row) < PITCH / 2)
+    assert line.box.h < 1.2 * PITCH
+    assert line.box.w > 0.9 * cv2.getTextSize(WORDS[1], cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, 2)[0][0]
+
+
+def test_a_heading_by_a_broad_pen_is_a_line() -> None:
+    page = write(top=250)
+    cv2.putText(page, "The Garden", (90, 140), cv2.FONT_HERSHEY_SIMPLEX, 2.4, (30,), 15, cv2.LINE_AA)
+    layout = find_lines(page)
+    assert len(layout.lines) == len(WORDS) + 1
+    assert layout.lines[0].box.w > 300
+
+
+def test_small_writing_on_a_large_picture_is_no_ruling() -> None:
+    """Letters without ascenders, joined in a row, are as thin as a printed line once the picture is reduced."""
+    page = np.full((3000, 4000), 235, np.uint8)
+    for number in range(20):
+        for column in range(2):
+            text = "when we can scan some narrow manna"
+            place = (200 + 1900 * column, 300 + 120 * number)
+            cv2.putText(page, text, place, cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.4, (40,), 3, cv2.LINE_AA)
+    length = cv2.getTextSize("when we can scan some narrow manna", cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.4, 3)[0][0]
+    lines = find_lines(page).lines
+    assert len(lines) == 40
+    assert all(line.box.w > 0.95 * length for line in lines)
+
+
 def test_reads_one_column_after_the_other() -> None:
     words = ("alpha beta", "gamma", "delta", "epsilon")
     page = np.minimum(write(words, left=60), write(words, left=480))

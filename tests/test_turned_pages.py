@@ -56,6 +56,25 @@ def test_pages_are_read_whichever_way_they_lie(page: NDArray[np.uint8], degrees:
                 assert turned[y : y + h, x : x + w].min() < 0.7 * paper, "it stands on its ink"
 
 
+@pytest.mark.parametrize("name", ["note", "meter-form", "puzzle"])
+def test_pages_of_figures_are_found_to_lie_on_their_side(name: str):
+    """They make some sense that way, too."""
+    page = read_picture(SAMPLES / f"{name}.jpg")
+    assert Reader("lines").read(turn(page, 90)).turned == 270
+
+
+def test_a_sheet_on_a_carpet_is_read_and_the_carpet_is_not(page: NDArray[np.uint8]):
+    """The pattern looks like more lines than there are on the sheet."""
+    height, width = page.shape
+    wool = np.random.default_rng(0).normal(0, 240, (height * 8 // 5, width * 8 // 5)).astype(np.float32)
+    carpet = (80 + 1.3 * cv2.GaussianBlur(wool, (0, 0), 4)).clip(0, 255).astype(np.uint8)
+    top, left = height * 3 // 10, width * 3 // 10
+    carpet[top : top + height, left : left + width] = page
+    reading = Reader("lines").read(carpet)
+    assert reading.turned == 0
+    assert character_error_rate([TEXT], [reading.text]) < 0.08
+
+
 def test_a_page_the_right_way_up_is_read_once(page: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch):
     read: list[int] = []
     original = cv2.connectedComponentsWithStats
