@@ -7,27 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.columns import cut_at_gutters, reading_order
-from edge_hwr.dot_grid import find_dot_grid
 from edge_hwr.errors import PictureError
-from edge_hwr.faint_ruling import find_faint_ruling
 from edge_hwr.ink import Grey, find_ink
-from edge_hwr.layout import typical_height
 from edge_hwr.line_crops import LinePlace, cut_out, outline
 from edge_hwr.line_ink import own_ink
 from edge_hwr.line_segmentation import COLUMN, Course, find_courses, line_pitch
+from edge_hwr.page_writing import LEAST_DARKNESS, Writing, find_writing
 from edge_hwr.reading import Box
-from edge_hwr.ruling import find_ruling
-from edge_hwr.ruling_courses import find_continuations
 from edge_hwr.sheet import Quad, find_sheet
-from edge_hwr.squared_paper import DARK_RULES, find_rules, find_squares
-from edge_hwr.upright import PAPER, Upright, lay_upright
+from edge_hwr.upright import PAPER, lay_upright
 
 LONGEST_SIDE = 30_000
 """Pixels of a page in either direction, at most: OpenCV warps none beyond 32,767, and turned pages are wider."""
@@ -41,30 +36,12 @@ _LEAST_HEIGHT = 8.0
 _LEAST_DENSITY = 0.4
 """A line with less ink for its length, as a share of what is usual on the page, is no writing."""
 
-_LEAST_DARKNESS = 0.4
-"""The same for how dark the darkest ink of a line is, and that of a component: folds and shadows are fainter."""
-
-_BROAD, _LEAST_DARKNESS_BROAD = 1.3, 0.6
-"""Strokes that are so much broader than is usual have to be so dark."""
-
-_MOST_COMPONENTS = 8_000
-"""Of ink, for a page: dense ones have a few thousand, and time and memory grow with them times the lines."""
-
 _SURELY_A_SHEET = 0.5
 """Of the picture: a larger sheet is what was photographed."""
 _LEAST_OUTSIDE = 3
 """Lines; a table may look like one or two."""
 _AS_WELL = 0.6
 """What lies around a sheet is writing where it makes so much of the sense that the sheet's own lines make."""
-
-_BLOT = 0.3
-"""What is thicker than such a share of the usual height is no letter."""
-_HEADINGS, _HIGHEST = (1.25, 1.6, 2.0), 3.0
-"""Letters that are higher, by these factors, may be thicker by the same. What is higher still may not: a large blot has
-a light middle, and looks thinner than it is."""
-
-_RULE_LENGTH = 50
-"""Straight runs of so many pixels of the reduced picture are ruling."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +105,10 @@ def _is_outside(line: TextLine, sheet: Quad) -> bool:
 def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     upright = lay_upright(grey, find_ink(grey, reduction), sheet)
-    writing = _find_writing(upright)
+    writing = find_writing(upright)
     if writing.height < _LEAST_HEIGHT and reduction > 1:
         upright = lay_upright(grey, find_ink(grey, reduction - 1), sheet)
-        writing = _find_writing(upright)
+        writing = find_writing(upright)
     places = _places(writing)
     flat = upright.flattened() if places else grey
     found = [
@@ -147,25 +124,10 @@ def _inked(lines: list[TextLine]) -> list[TextLine]:
         return []
     darkness = np.array([PAPER - np.percentile(line.crop[::2, ::2], 1) for line in lines])
     usual = np.median(np.repeat(darkness, [1 + line.box.w // line.box.h for line in lines]))
-    return [line for line, dark in zip(lines, darkness, strict=True) if dark >= _LEAST_DARKNESS * usual]
+    return [line for line, dark in zip(lines, darkness, strict=True) if dark >= LEAST_DARKNESS * usual]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Writing:
-    """The ink of an upright page without its ruling, in components (N, 5: x, y, w, h, area; label k in row k - 1).
-
-    `written` tells which components are surely writing, `height` how high these are; `printed`, uint8 of the
-    labels' shape, is by how much dots and the lines of squared paper make it darker, if there are any.
-    """
-
-    labels: NDArray[np.int32]
-    components: NDArray[np.int32]
-    written: NDArray[np.bool_]
-    height: float
-    printed: Grey | None
-
-
-def _places(writing: _Writing) -> list[LinePlace]:
+def _places(writing: Writing) -> list[LinePlace]:
     """Where the lines are, in reading order."""
     if not writing.written.any():
         return []
@@ -174,104 +136,6 @@ def _places(writing: _Writing) -> list[LinePlace]:
     courses = find_courses(evidence, pitch)
     owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
     return _measure(owner, courses, pitch, writing.height)
-
-
-def _find_writing(upright: Upright) -> _Writing:
-    """The components of an upright mask of ink; writing are no specks, no blots, no folds, no remains of ruling."""
-    depth = upright.depth()
-    printed = find_squares(depth)
-    ruled = printed if printed.any() else find_rules(depth, faintest=DARK_RULES)
-    only_printed = (ruled > 0) & (depth <= ruled + (ruled >> 1))
-    ink = upright.ink.copy()
-    ink[only_printed] = 0
-    faint = find_faint_ruling(ink)
-    ruling = faint | find_ruling(ink & ~faint, level=_RULE_LENGTH, upright=_RULE_LENGTH)
-    mask = ink & ~(ruling | find_continuations(ink, ruling))
-    _, found, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
-    on_grid = find_dot_grid(components, np.asarray(centres[1:], np.float64), mask.shape)
-    if on_grid.any():
-        dots = np.append(False, on_grid).astype(np.uint8)[labels]
-        printed = np.where(cv2.dilate(dots, np.ones((3, 3), np.uint8)) > 0, np.uint8(255), printed)
-        labels, components = _chosen(labels, components, np.flatnonzero(~on_grid))
-    w, h, area = components[:, 2], components[:, 3], components[:, 4]
-    solid = (4 * w > h) & (h >= 4) & (w >= 3)
-    height = typical_height(components[solid], mask.shape)
-    large = np.maximum(w, h) > 2.2 * height
-    written = solid & (h >= 0.35 * height) & (w >= 0.25 * height) & (h <= 6 * height) & ~(large & (area < 0.1 * w * h))
-    blot = _are_blots(mask, labels, components, height)
-    core = _share_left(mask, labels, components, 2)
-    usual = float(np.median(core[written])) if written.any() else 0.0
-    # A pen that draws no thicker than the ruling cannot be told from it by that.
-    hairline = (core < 0.5 * usual) & (usual > 0.35)
-    written &= ~blot & ~hairline
-    if written.any():
-        # Twice the area over the outline.
-        width = 2 / np.maximum(1 - _share_left(mask, labels, components, 3), 0.05)
-        darkness = _darkness(depth, labels, area)
-        share = darkness / _usual(darkness[written], area[written])
-        broad = width > _BROAD * _usual(width[written], area[written])
-        written &= (share >= _LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
-    return _without_grain(_Writing(labels, components, written, height, printed if printed.any() else None))
-
-
-def _are_blots(
-    mask: Grey, labels: NDArray[np.int32], components: NDArray[np.int32], height: float
-) -> NDArray[np.bool_]:
-    """Which components are too thick for their height to be letters: those of a heading may be so by a broad pen."""
-    blot = _share_left(mask, labels, components, max(4, round(_BLOT * height))) > 0.1
-    heights = components[:, 3]
-    for larger in _HEADINGS:
-        tall = blot & (heights >= larger * height) & (heights <= _HIGHEST * height)
-        if tall.any():
-            thick = _share_left(mask, labels, components, max(4, round(_BLOT * larger * height))) > 0.1
-            blot &= thick | ~tall
-    return blot
-
-
-def _without_grain(writing: _Writing) -> _Writing:
-    """The largest `_MOST_COMPONENTS`, writing before specks: nothing on a page needs more, but the noise of a camera in
-    the dark has many times as many. Where they have most of the ink, there is no writing in between."""
-    labels, components, written = writing.labels, writing.components, writing.written
-    if len(components) <= _MOST_COMPONENTS:
-        return writing
-    area = components[:, 4]
-    if 2 * area[written].sum() < area.sum():
-        return replace(writing, labels=np.zeros_like(labels), components=components[:0], written=written[:0])
-    kept = np.sort(np.lexsort((area, written))[-_MOST_COMPONENTS:])
-    labels, components = _chosen(labels, components, kept)
-    return replace(writing, labels=labels, components=components, written=written[kept])
-
-
-def _chosen(
-    labels: NDArray[np.int32], components: NDArray[np.int32], kept: NDArray[np.intp]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """A map of components and their table with some of them alone."""
-    names = np.zeros(len(components) + 1, np.int32)
-    names[kept + 1] = np.arange(1, len(kept) + 1)
-    return names[labels], components[kept]
-
-
-def _darkness(depth: Grey, labels: NDArray[np.int32], area: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How dark the darkest tenth of each component is, in steps of 8: strokes are paler at their edges."""
-    inked = labels > 0
-    counts = np.bincount(labels[inked] * 32 + (depth[inked] >> 3), minlength=32 * (len(area) + 1))
-    upto = counts.reshape(-1, 32)[1:].cumsum(axis=1)
-    return np.asarray(8.0 * (upto >= 0.9 * area[:, np.newaxis]).argmax(axis=1) + 4)
-
-
-def _usual(values: NDArray[np.float64], area: NDArray[np.int32]) -> float:
-    """The median of a figure of components, each weighing as much as it has ink."""
-    order = np.argsort(values, kind="stable")
-    weight = np.cumsum(area[order])
-    return float(values[order][np.searchsorted(weight, weight[-1] / 2)])
-
-
-def _share_left(mask: Grey, labels: NDArray[np.int32], components: NDArray[np.int32], side: int) -> NDArray[np.float64]:
-    """Which share of each component is left of it by an erosion by a square."""
-    inner = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_RECT, (side, side)))
-    left = np.bincount(labels[inner > 0], minlength=len(components) + 1)[1:]
-    return np.asarray(left / np.maximum(components[:, 4], 1), np.float64)
 
 
 def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, height: float) -> list[LinePlace]:
