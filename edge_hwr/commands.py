@@ -38,6 +38,9 @@ _REPORT_WRITERS = {
 _REJECTED_MANY = 10
 """So many rejected glyphs, and most of all, are no slip of the pen but writing of another kind."""
 
+_DARK = 80
+"""A picture that is darker on the whole, of 255, is none of paper in any light that one would write by."""
+
 _LEXICON = click.option(
     "--lexicon", metavar="NAME|FILE", help="A language model for models of lines: en, fr, or one of your own."
 )
@@ -232,7 +235,10 @@ def _print_reading(image: str, reading: Reading, *, headed: bool) -> None:
     if reading.text:
         click.echo(reading.text)
     else:
-        click.echo(f"{image}: no writing found", err=True)
+        picture = read_picture(image)
+        inverse = picture.mean() < _DARK < picture.max() // 2
+        hint = " (dark ink on light paper is read: if this is light on dark, invert it)" if inverse else ""
+        click.echo(f"{image}: no writing found{hint}", err=True)
     if headed:
         click.echo()
 
