@@ -154,11 +154,8 @@ def uninstall() -> None:
 
 def unit(config: Path, settings: Settings, python: Path) -> str:
     """The unit for `settings`, which stand in the file `config`, run by the interpreter `python`."""
-    read = files_read(settings)
-    named = {name: path for name, path in read.items() if name in SECRETS}
-    # The service reads a copy of the configuration: what stands beside the file does not stand beside that.
-    files = {name: path for name, path in read.items() if name not in SECRETS}
-    for path in (config, python, *read.values()):
+    named, files = _named(settings)
+    for path in (config, python, *named.values(), *files.values()):
         _check_for_systemd(path)
     home = _in_homes(python)
     if home and not _reachable(python):
@@ -194,14 +191,23 @@ def unit(config: Path, settings: Settings, python: Path) -> str:
 
 def unseen(settings: Settings, python: Path) -> list[str]:
     """What the service will not see, a line for each: it has a /tmp of its own, which is empty."""
-    # Secrets are handed to it by systemd, wherever they stand.
-    read = {name: path for name, path in files_read(settings).items() if name not in SECRETS}
+    _, files = _named(settings)
     return [
         f"the {name} {path} stands where each service has a folder of its own: move it out of {folder}"
-        for name, path in {"interpreter": python, **read}.items()
+        for name, path in {"interpreter": python, **files}.items()
         for folder in _PRIVATE
         if path.is_relative_to(folder)
     ]
+
+
+def _named(settings: Settings) -> tuple[dict[str, Path], dict[str, Path]]:
+    """The files with secrets, which systemd hands over wherever they stand, and those that the service opens itself.
+
+    It reads a copy of the configuration: what stands beside the file does not stand beside that.
+    """
+    read = files_read(settings)
+    secrets = {name: path for name, path in read.items() if name in SECRETS}
+    return secrets, {name: path for name, path in read.items() if name not in SECRETS}
 
 
 def _check_for_systemd(path: Path) -> None:

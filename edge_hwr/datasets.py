@@ -156,7 +156,7 @@ def _open_folder(folder: Path) -> LabelTable:
     for row in rows:
         try:
             picture = (folder / row.file).resolve()
-        except RuntimeError as error:  # an OSError from Python 3.13 on
+        except (RuntimeError, OSError) as error:  # the former up to Python 3.12
             raise DatasetError(f"dataset {table}, line {row.line}: {row.file} is a link to itself") from error
         if not picture.is_relative_to(root):
             raise DatasetError(f"dataset {table}, line {row.line}: {row.file} lies outside of the dataset")

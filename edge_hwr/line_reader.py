@@ -135,9 +135,10 @@ class LineReader:
         return layout
 
     def _sense(self, places: Sequence[TextLine]) -> float:
-        """How sure the reader is of a sample of lines, the better way round."""
+        """How sure the reader is of a sample of lines, the better way round where there is doubt."""
         sample = _longest(places)
-        return max(self._sampled(sample, upside_down=False), self._sampled(sample, upside_down=True))
+        upright = self._sampled(sample, upside_down=False)
+        return upright if upright >= _DOUBTFUL else max(upright, self._sampled(sample, upside_down=True))
 
     def _read(self, crop: Grey) -> ReadCrop:
         read = self._crops.read(crop)

@@ -19,7 +19,7 @@ from rich.console import Console
 from edge_hwr.errors import RuntimeMissingError, TrainingError, UsageError
 from edge_hwr.files import shown
 from edge_hwr.line_preprocess import LinePreprocessing
-from edge_hwr.option_types import MOST_THREADS, FiniteRange
+from edge_hwr.option_types import FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
 
 from .data import check_held_out, find_sources
@@ -40,6 +40,9 @@ Pace = TypeVar("Pace", TrainingRecipe, LineTrainingRecipe)
 AnyRecipe = TypeVar("AnyRecipe", Recipe, LineRecipe)
 AnyPool = TypeVar("AnyPool", Pool, LinePool)
 
+_MOST_WORKERS = 256
+"""Processes: each takes a hundred megabytes, and no machine that trains has many more cores."""
+
 
 @click.command()
 @click.argument("recipe")
@@ -50,7 +53,7 @@ AnyPool = TypeVar("AnyPool", Pool, LinePool)
 @click.option("--seed", type=int, help="Instead of the recipe's seed.")
 @click.option("--start-from", type=click.Path(path_type=Path), help="Begin with this run's or bundle's weights.")
 @click.option(
-    "--workers", type=click.IntRange(1, MOST_THREADS), default=os.cpu_count() or 1, help="Processes that draw."
+    "--workers", type=click.IntRange(1, _MOST_WORKERS), default=os.cpu_count() or 1, help="Processes that draw."
 )
 def train(
     recipe: str,

@@ -144,20 +144,21 @@ def draw_strokes(strokes: Strokes, rng: np.random.Generator, *, height_px: float
 
 
 def _unpack(packed: Any) -> StrokeSet:
+    # Each is read once: an npz unpacks what it is asked for every time.
     strokes, drawings, points = packed["stroke_len"], packed["n_strokes"], packed["delta"]
-    if strokes.min(initial=1) < 1 or drawings.min(initial=1) < 1 or packed["label"].dtype.kind != "U":
+    labels, scale = packed["label"], np.float32(packed["unit"] * packed["height"])
+    if strokes.min(initial=1) < 1 or drawings.min(initial=1) < 1 or labels.dtype.kind != "U":
         raise ValueError("drawings without strokes, strokes without points, or labels that are no texts")
     if strokes.sum(dtype=np.int64) != len(points) or drawings.sum(dtype=np.int64) != len(strokes):
         raise ValueError("strokes of other lengths than there are points, or drawings of more strokes than there are")
-    if not (np.isfinite(packed["unit"] * packed["height"]).all() and (packed["unit"] * packed["height"] > 0).all()):
+    if not 0 < scale < np.inf:
         raise ValueError("drawings without a size")
-    stroke_ends = np.cumsum(packed["stroke_len"], dtype=np.int64)
-    drawing_ends = np.cumsum(packed["n_strokes"], dtype=np.int64)
-    walk = np.cumsum(packed["delta"], axis=0, dtype=np.int32)
+    stroke_ends = np.cumsum(strokes, dtype=np.int64)
+    drawing_ends = np.cumsum(drawings, dtype=np.int64)
+    walk = np.cumsum(points, axis=0, dtype=np.int32)
     # The running sum goes on across strokes: take away what it was before each one.
     before = np.concatenate([np.zeros((1, 2), np.int32), walk[stroke_ends[:-1] - 1]])
-    walk -= np.repeat(before, packed["stroke_len"], axis=0)
-    labels = packed["label"]
+    walk -= np.repeat(before, strokes, axis=0)
     if not len(labels) == len(packed["writer"]) == len(packed["test"]) == len(drawing_ends):
         raise ValueError("columns of different lengths")
     return StrokeSet(
@@ -165,7 +166,7 @@ def _unpack(packed: Any) -> StrokeSet:
         writer=packed["writer"],
         test=packed["test"],
         source=packed["source_names"][packed["source"]],
-        _points=walk.astype(np.float32) / np.float32(packed["unit"] * packed["height"]),
+        _points=walk.astype(np.float32) / scale,
         _stroke_ends=stroke_ends,
         _drawing_ends=drawing_ends,
     )
