@@ -19,6 +19,9 @@ _LEAST_GUTTER = 2.0
 """In pitches: words stand closer to each other than columns."""
 _LEAST_LINES = 3
 """So many lines on end must have the gap for it to be a gutter."""
+_LABEL, _LABELS = 1.6, 0.75
+"""No wider, in pitches, are the numbers of lists and tables: a column of which so many are is read row by row with what
+stands beside it."""
 _FARTHEST = 3.0
 """Lines that are further from each other, in distances from line to line, are not of one column."""
 
@@ -49,9 +52,17 @@ def cut_at_gutters(inked: NDArray[np.bool_], middles: Sequence[float], pitch: fl
     return [_stretches(row, sorted(places)) for row, places in zip(inked, cuts, strict=True)]
 
 
-def reading_order(boxes: NDArray[Any], pitch: float) -> list[int]:
-    """The order in which boxes (N, 4: x, y, w, h) are read: columns from left to right, each from top to bottom."""
-    return _order(list(range(len(boxes))), np.asarray(boxes, np.float64), pitch)
+def reading_order(boxes: NDArray[Any], pitch: float) -> list[list[int]]:
+    """The order in which boxes (N, 4: x, y, w, h) are read: columns from left to right, each from top to bottom; what
+    stands beside each other in one row of a column is together."""
+    boxes = np.asarray(boxes, np.float64)
+    rows: list[list[int]] = []
+    for box in _order(list(range(len(boxes))), boxes, pitch):
+        if rows and boxes[rows[-1][-1], 0] < boxes[box, 0] and _level(boxes[[box]], boxes[rows[-1]], pitch).all():
+            rows[-1].append(box)
+        else:
+            rows.append([box])
+    return rows
 
 
 def _rows(inked: NDArray[np.bool_], middles: Sequence[float], pitch: float) -> list[list[int]]:
@@ -86,7 +97,7 @@ def _stretches(row: NDArray[np.bool_], cuts: list[float]) -> list[Interval]:
 
 
 def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[int]:
-    down = sorted(which, key=lambda k: float(boxes[k, 1] + boxes[k, 3] / 2))
+    down = _downwards(which, boxes, pitch)
     if len(which) < 4:
         return down
     across = sorted(which, key=lambda k: float(boxes[k, 0]))
@@ -96,7 +107,9 @@ def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[i
         if free[cut] < 0.5 * pitch:
             break
         left, right = across[: cut + 1], across[cut + 1 :]
-        if min(len(left), len(right)) >= 2 and _beside(boxes[left], boxes[right]):
+        if min(len(left), len(right)) < 2 or not _beside(boxes[left], boxes[right], pitch):
+            continue
+        if not (_label(boxes[left], boxes[right], pitch) or _label(boxes[right], boxes[left], pitch)):
             return _order(left, boxes, pitch) + _order(right, boxes, pitch)
     low = np.maximum.accumulate(boxes[down, 1] + boxes[down, 3])
     # Lines of writing reach into each other: half a line of overlap is no hindrance to a cut between them.
@@ -107,9 +120,44 @@ def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[i
     return _order(down[: cut + 1], boxes, pitch) + _order(down[cut + 1 :], boxes, pitch)
 
 
-def _beside(left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
-    """Whether two groups of boxes stand beside each other rather than one below the other."""
-    top = max(left[:, 1].min(), right[:, 1].min())
-    ends = (left[:, 1] + left[:, 3]).max(), (right[:, 1] + right[:, 3]).max()
-    lower = min(end - group[:, 1].min() for end, group in zip(ends, (left, right), strict=True))
-    return bool(min(ends) - top >= 0.5 * lower)
+def _downwards(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[int]:
+    """From top to bottom, and from left to right what stands in one row."""
+    rows: list[list[int]] = []
+    for k in sorted(which, key=lambda k: float(boxes[k, 1] + boxes[k, 3] / 2)):
+        if rows and _level(boxes[[k]], boxes[rows[-1]], pitch).all():
+            rows[-1].append(k)
+        else:
+            rows.append([k])
+    return [k for row in rows for k in sorted(row, key=lambda k: float(boxes[k, 0]))]
+
+
+def _label(some: NDArray[np.float64], others: NDArray[np.float64], pitch: float) -> bool:
+    """Whether most of some boxes are as narrow as numbers, each beside one of the others."""
+    beside = _level(some, others, pitch).any(axis=1) & (some[:, 2] <= _LABEL * pitch)
+    return bool(beside.mean() >= _LABELS)
+
+
+def _level(some: NDArray[np.float64], others: NDArray[np.float64], pitch: float) -> NDArray[np.bool_]:
+    """Which of some boxes (N, 4) stand in one row with which of others (M, 4), and clear of them: (N, M)."""
+    off = some[:, None, 1] + some[:, None, 3] / 2 - (others[:, 1] + others[:, 3] / 2)
+    right = some[:, None, 0] >= others[:, 0] + others[:, 2]
+    left = some[:, None, 0] + some[:, None, 2] <= others[:, 0]
+    return np.asarray((np.abs(off) < 0.5 * pitch) & (left | right), np.bool_)
+
+
+def _beside(left: NDArray[np.float64], right: NDArray[np.float64], pitch: float) -> bool:
+    """Whether two groups of boxes stand beside each other rather than one below the other, or around the other."""
+    top = min(left[:, 1].min(), right[:, 1].min())
+    here, there = _covered(left, top, pitch), _covered(right, top, pitch)
+    both = np.count_nonzero(here[: len(there)] & there[: len(here)])
+    return bool(both >= 0.5 * min(np.count_nonzero(here), np.count_nonzero(there)))
+
+
+def _covered(boxes: NDArray[np.float64], top: float, pitch: float) -> NDArray[np.bool_]:
+    """In which quarters of a pitch from `top` on boxes are; lines of one paragraph have nothing in between."""
+    first = ((boxes[:, 1] - top) * 4 / pitch).astype(np.intp)
+    last = ((boxes[:, 1] + boxes[:, 3] - top) * 4 / pitch).astype(np.intp)
+    rows = np.zeros(int(last.max()) + 1, np.bool_)
+    for start, end in zip(first.tolist(), last.tolist(), strict=True):
+        rows[start : end + 1] = True
+    return rows

@@ -91,12 +91,15 @@ class LineReader:
                 attempt = self._attempt(grey, turned)
         if self._memory is not None:
             self._turned = attempt.turned
-        lines, remembered = [], 0
+        rows: dict[int, list[Line]] = {}
+        new = set()
         for (place, crop), known in zip(attempt.found, attempt.known, strict=True):
             if crop.decoded.text.strip() and crop.decoded.confidence >= self._least:
-                lines.append(self._line(crop, _turned_back(place, attempt.turned, grey.shape)))
-                remembered += known
-        return ReadPage(tuple(lines), dict(self._seconds), attempt.turned, remembered)
+                line = self._line(crop, _turned_back(place, attempt.turned, grey.shape))
+                rows.setdefault(place.row, []).append(line)
+                new |= set() if known else {place.row}
+        lines = tuple(map(_joined, rows.values()))
+        return ReadPage(lines, dict(self._seconds), attempt.turned, len(rows) - len(new))
 
     def _attempt(self, grey: Grey, degrees: int) -> _Attempt:
         layout = self._find(turn(grey, degrees))
@@ -157,6 +160,19 @@ class LineReader:
             glyphs.append(Glyph(character.text, character.confidence, box, rejected))
             text += REJECTED if rejected else character.text
         return Line(text.strip(), crop.decoded.confidence, place.box, tuple(glyphs), joined=True)
+
+
+def _joined(parts: Sequence[Line]) -> Line:
+    """What stands in one row, as one line."""
+    if len(parts) == 1:
+        return parts[0]
+    left, top = min(part.box.x for part in parts), min(part.box.y for part in parts)
+    right, bottom = max(part.box.x + part.box.w for part in parts), max(part.box.y + part.box.h for part in parts)
+    box = Box(left, top, right - left, bottom - top)
+    characters = [len(part.text) for part in parts]
+    confidence = sum(c * part.confidence for c, part in zip(characters, parts, strict=True)) / sum(characters)
+    glyphs = tuple(glyph for part in parts for glyph in part.glyphs)
+    return Line(" ".join(part.text for part in parts), confidence, box, glyphs, joined=True)
 
 
 def _confidence(crops: Iterable[ReadCrop]) -> float:

@@ -7,6 +7,7 @@ S. Bukhari, F. Shafait, T. Breuel, "Script-independent handwritten textlines seg
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,11 @@ def find_courses(mask: Grey, pitch: float) -> list[Course]:
     y, strength = _find_ridges(mask, pitch)
     y, strength = _join(y, strength, pitch)
     y = _without_echoes(y, strength, pitch)
-    courses = [_fit(row, pitch) for row in y]
+    return in_order(_fit(row, pitch) for row in y)
+
+
+def in_order(courses: Iterable[Course]) -> list[Course]:
+    """Lines from top to bottom."""
     return sorted(courses, key=lambda course: float(course.at((course.left + course.right) / 2)))
 
 

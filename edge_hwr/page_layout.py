@@ -18,7 +18,7 @@ from edge_hwr.errors import PictureError
 from edge_hwr.ink import Grey, find_ink
 from edge_hwr.line_crops import LinePlace, cut_out, outline
 from edge_hwr.line_ink import own_ink
-from edge_hwr.line_segmentation import COLUMN, Course, find_courses, line_pitch
+from edge_hwr.line_segmentation import COLUMN, Course, find_courses, in_order, line_pitch
 from edge_hwr.page_writing import LEAST_DARKNESS, Writing, find_writing
 from edge_hwr.reading import Box
 from edge_hwr.sheet import Quad, find_sheet
@@ -30,11 +30,15 @@ LONGEST_SIDE = 30_000
 _WORKING_PIXELS = 500_000
 """Lines are looked for on a picture of about so many pixels; their crops have the resolution of the picture."""
 
-_LEAST_HEIGHT = 8.0
-"""Lower writing, in pixels of the reduced picture, is looked at on a larger one."""
+_LEAST_HEIGHT, _MOST_PIXELS = 8.0, 4_500_000
+"""Lower writing, in pixels of the reduced picture, is looked at on a larger one, which has so many pixels at most."""
 
 _LEAST_DENSITY = 0.4
 """A line with less ink for its length, as a share of what is usual on the page, is no writing."""
+
+_MOST_ALONE = 0.25
+"""Of the writing's ink: so much may stand away from all lines, and is looked at once more for lines of its own: beside
+long lines a character alone, the number of a page or of an item, is too little to be one."""
 
 _SURELY_A_SHEET = 0.5
 """Of the picture: a larger sheet is what was photographed."""
@@ -50,12 +54,13 @@ class TextLine:
 
     `box` and `polygon` (int32 (N, 2): x, y) are in pixels of the picture and lie within it. `crop` is uint8 (h, w):
     this line alone, straightened, at the picture's resolution, on paper of an even 245, the ink of other lines painted
-    over.
+    over. Lines of the same `row` follow each other and stand beside each other, like the cells of a table.
     """
 
     box: Box
     polygon: NDArray[np.int32]
     crop: Grey
+    row: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,16 +109,19 @@ def _is_outside(line: TextLine, sheet: Quad) -> bool:
 
 def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
+    least = max(1, math.ceil(math.sqrt(grey.size / _MOST_PIXELS)))
     upright = lay_upright(grey, find_ink(grey, reduction), sheet)
     writing = find_writing(upright)
-    if writing.height < _LEAST_HEIGHT and reduction > 1:
-        upright = lay_upright(grey, find_ink(grey, reduction - 1), sheet)
+    while writing.height < _LEAST_HEIGHT and reduction > least:
+        reduction = max(least, min(reduction - 1, int(reduction * writing.height / _LEAST_HEIGHT)))
+        upright = lay_upright(grey, find_ink(grey, reduction), sheet)
         writing = find_writing(upright)
     places = _places(writing)
     flat = upright.flattened() if places else grey
     found = [
-        TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed))
-        for place in places
+        TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), number)
+        for number, row in enumerate(places)
+        for place in row
     ]
     return PageLayout(tuple(_inked(found)), sheet, flat)
 
@@ -127,18 +135,28 @@ def _inked(lines: list[TextLine]) -> list[TextLine]:
     return [line for line, dark in zip(lines, darkness, strict=True) if dark >= LEAST_DARKNESS * usual]
 
 
-def _places(writing: Writing) -> list[LinePlace]:
-    """Where the lines are, in reading order."""
+def _places(writing: Writing) -> list[list[LinePlace]]:
+    """Where the lines are, row by row in reading order."""
     if not writing.written.any():
         return []
-    evidence = np.append(False, writing.written).astype(np.uint8)[writing.labels] * np.uint8(255)
+    evidence = _mask(writing, writing.written)
     pitch = line_pitch(evidence, writing.height)
     courses = find_courses(evidence, pitch)
     owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
+    alone = writing.written & (np.bincount(writing.labels[owner >= 0], minlength=len(writing.written) + 1)[1:] == 0)
+    ink = writing.components[:, 4]
+    if alone.any() and ink[alone].sum() <= _MOST_ALONE * ink[writing.written].sum():
+        courses = in_order([*courses, *find_courses(_mask(writing, alone), pitch)])
+        owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
     return _measure(owner, courses, pitch, writing.height)
 
 
-def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, height: float) -> list[LinePlace]:
+def _mask(writing: Writing, which: NDArray[np.bool_]) -> Grey:
+    """Some of the components, 255 on ink."""
+    return np.append(False, which).astype(np.uint8)[writing.labels] * np.uint8(255)
+
+
+def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, height: float) -> list[list[LinePlace]]:
     """How far the ink of each line reaches, along it and to both its sides; what has too little ink is dropped."""
     _rows, columns = owner.shape
     y, x = np.nonzero(owner >= 0)
@@ -179,4 +197,4 @@ def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, heig
     boxes = [
         (p.left, float(p.course.at((p.left + p.right) / 2)) - p.rise, p.right - p.left, p.rise + p.drop) for p in places
     ]
-    return [places[k] for k in reading_order(np.array(boxes).reshape(-1, 4), pitch)]
+    return [[places[k] for k in row] for row in reading_order(np.array(boxes).reshape(-1, 4), pitch)]

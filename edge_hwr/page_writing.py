@@ -34,6 +34,9 @@ _HEADINGS, _HIGHEST = (1.25, 1.6, 2.0), 3.0
 """Letters that are higher, by these factors, may be thicker by the same. What is higher still may not: a large blot has
 a light middle, and looks thinner than it is."""
 
+_SURROUNDED = 8
+"""What has so many other components within its outlines, and most of all there are, is what the sheet lies on."""
+
 _RULE_LENGTH = 50
 """Straight runs of so many pixels of the reduced picture are ruling."""
 
@@ -72,7 +75,7 @@ def find_writing(upright: Upright) -> Writing:
         printed = np.where(cv2.dilate(dots, np.ones((3, 3), np.uint8)) > 0, np.uint8(255), printed)
         labels, components = _chosen(labels, components, np.flatnonzero(~on_grid))
     w, h, area = components[:, 2], components[:, 3], components[:, 4]
-    solid = (4 * w > h) & (h >= 4) & (w >= 3)
+    solid = (4 * w > h) & (h >= 4) & (w >= 3) & ~_surround(components)
     height = typical_height(components[solid], mask.shape)
     large = np.maximum(w, h) > 2.2 * height
     written = solid & (h >= 0.35 * height) & (w >= 0.25 * height) & (h <= 6 * height) & ~(large & (area < 0.1 * w * h))
@@ -90,6 +93,16 @@ def find_writing(upright: Upright) -> Writing:
         broad = width > _BROAD * _usual(width[written], area[written])
         written &= (share >= LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
     return _without_grain(Writing(labels, components, written, height, printed if printed.any() else None))
+
+
+def _surround(components: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which components surround most of the others, as the table around a sheet does."""
+    left, top, w, h, _ = components.T
+    around = np.zeros(len(components), np.bool_)
+    for k in np.argsort(-w * h, kind="stable")[:_SURROUNDED].tolist():
+        inside = (left > left[k]) & (top > top[k]) & (left + w < left[k] + w[k]) & (top + h < top[k] + h[k])
+        around[k] = np.count_nonzero(inside) >= max(_SURROUNDED, len(components) // 2)
+    return around
 
 
 def _are_blots(

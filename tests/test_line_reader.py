@@ -152,6 +152,18 @@ def test_a_page_becomes_lines_in_order(line_bundle: Bundle):
     assert all(0.3 < line.confidence <= 1 for line in reading.lines)
 
 
+def test_a_row_of_a_table_is_one_line(line_bundle: Bundle):
+    page = write_page(["abc 1ba", "cab 11", "b1 aa cc", "aa b1"])
+    for number, text in enumerate(["1", "c", "b", "1"]):
+        cv2.putText(page, text, (760, 120 + 110 * number), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (60,), 3, cv2.LINE_AA)
+    reading = Reader(line_bundle).read(page)
+    assert [line.text[-2:] for line in reading.lines[1:3]] == [" c", " b"]
+    second = reading.lines[1]
+    assert second.box.x < 100
+    assert second.box.x + second.box.w > 750
+    assert "".join(glyph.text for glyph in second.glyphs) == second.text.replace(" ", "")
+
+
 def test_characters_have_boxes_where_they_stand_on_the_page(line_bundle: Bundle):
     page = write_page(["abc 1ba", "cab 11"])
     turned = cv2.warpAffine(

@@ -366,7 +366,43 @@ def test_lines_come_from_top_to_bottom(count: int, pitch: float, degrees: float,
     layout = find_lines(page)
     check(layout, page)
     assert len(layout.lines) >= 1
-    assert middles(layout) == sorted(middles(layout))
+    first = {line.row: middle for line, middle in reversed(list(zip(layout.lines, middles(layout), strict=True)))}
+    assert list(first.values()) == sorted(first.values(), reverse=True)
+    assert [line.row for line in layout.lines] == sorted(line.row for line in layout.lines)
+
+
+@pytest.mark.parametrize("gap", [90, 160, 320])
+def test_the_numbers_of_a_list_are_read_with_their_items(gap: int) -> None:
+    page = write(left=90 + gap)
+    for number in range(len(WORDS)):
+        place = (40, 150 + number * PITCH)
+        cv2.putText(page, str(number + 1), place, cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, (40,), 2, cv2.LINE_AA)
+    layout = find_lines(page)
+    rows = [[line.box.x < 90 for line in layout.lines if line.row == row] for row in range(len(WORDS))]
+    assert rows == [[True, False]] * len(WORDS)
+
+
+def test_the_number_of_a_page_is_a_line() -> None:
+    page = write()
+    cv2.putText(page, "7", (400, 800), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (40,), 2, cv2.LINE_AA)
+    layout = find_lines(page)
+    assert len(layout.lines) == len(WORDS) + 1
+    assert abs(middles(layout)[-1] - 787) < 20
+
+
+def test_date_and_closing_at_the_right_are_not_read_together() -> None:
+    page = np.full((1000, 1400), 235, np.uint8)
+    page[:, :800] = write(top=250)
+    for text, y in (("Bristol", 110), ("4 May", 170), ("Yours", 690), ("John", 750)):
+        cv2.putText(page, text, (950, y), cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, (40,), 2, cv2.LINE_AA)
+    layout = find_lines(page)
+    assert [line.box.x > 800 for line in layout.lines] == [True] * 2 + [False] * len(WORDS) + [True] * 2
+
+
+def test_small_writing_on_a_small_sheet_in_a_large_picture_is_found() -> None:
+    table = np.full((4000, 3000), 60, np.uint8)
+    table[1500:2000, 1000:1400] = cv2.resize(write(), (400, 500), interpolation=cv2.INTER_AREA)
+    assert len(find_lines(table).lines) == len(WORDS)
 
 
 def test_finds_the_lines_of_photographed_pages(data: Path) -> None:
