@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
@@ -25,7 +26,7 @@ from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lin
 from edge_hwr.files import shown
 from edge_hwr.language_model import open_language_model
 from edge_hwr.option_types import MOST_THREADS
-from edge_hwr.picture import read_colour_picture, read_picture, write_picture
+from edge_hwr.picture import is_light_on_dark, read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
 
@@ -38,8 +39,7 @@ _REPORT_WRITERS = {
 _REJECTED_MANY = 10
 """So many rejected glyphs, and most of all, are no slip of the pen but writing of another kind."""
 
-_DARK = 80
-"""A picture that is darker on the whole, of 255, is none of paper in any light that one would write by."""
+_INVERT = "dark ink on light paper is read: if this is light on dark, invert it"
 
 _LEXICON = click.option(
     "--lexicon", metavar="NAME|FILE", help="A language model for models of lines: en, fr, or one of your own."
@@ -59,19 +59,27 @@ _LEXICON = click.option(
 )
 @click.option(
     "--context/--no-context",
-    default=True,
-    show_default=True,
+    default=None,
+    show_default="context",
     help="Let the line tell characters apart that look alike, as O and 0 (glyph models).",
 )
 @_LEXICON
 def read(
-    images: tuple[str, ...], model: str, as_json: bool, annotated: Path | None, context: bool, lexicon: str | None
+    images: tuple[str, ...],
+    model: str,
+    as_json: bool,
+    annotated: Path | None,
+    context: bool | None,
+    lexicon: str | None,
 ) -> int:
     """Read the text of pictures: of single characters, or with a line model of whole pages.
 
     A picture that cannot be read is reported, the others are read all the same; the exit code is 1 then.
     """
-    reader = Reader(model, context=context, lexicon=lexicon)
+    bundle = open_bundle(model)
+    if context is not None and bundle.metadata.task == "line":
+        raise UsageError(f"--context is for models of glyphs; {bundle.metadata.name} reads whole lines")
+    reader = Reader(bundle, context=context is not False, lexicon=lexicon)
     names = _annotated_names(images)
     if annotated is not None:
         annotated.mkdir(parents=True, exist_ok=True)
@@ -91,8 +99,12 @@ def read(
         else:
             _print_reading(image, reading, headed=len(images) > 1)
             if _mostly_rejected(reading):
-                click.echo(f"{image}: most of it is nothing that {model} can read: try --model characters, or --model "
-                           "lines for joined handwriting", err=True)  # fmt: skip
+                other = (
+                    _INVERT
+                    if is_light_on_dark(read_picture(image))
+                    else ("try --model characters, or --model lines for joined handwriting")
+                )
+                click.echo(f"{image}: most of it is nothing that {model} can read; {other}", err=True)
         sys.stdout.flush()
     return 1 if failed else 0
 
@@ -161,6 +173,7 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     if bundle.metadata.task == "line":
         language = None if lexicon is None else open_language_model(lexicon)
         predictions = predict_lines(bundle, samples, threads=threads, lexicon=language, follow=follow)
+        predictions = replace(predictions, lexicon=None if lexicon is None else Path(lexicon).name)
         _print_lines(summarise_lines(bundle, samples, predictions), as_json=as_json)
     elif lexicon is not None:
         raise UsageError(f"--lexicon is for models of whole lines; {bundle.metadata.name} reads single glyphs")
@@ -197,6 +210,8 @@ def _print_lines(result: LineEvaluation, *, as_json: bool) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row("model", f"{result.model}, {result.bytes:,} bytes")
     table.add_row("dataset", f"{result.dataset}, {result.samples:,} lines")
+    if result.lexicon is not None:
+        table.add_row("lexicon", result.lexicon)
     table.add_row("character errors", f"{result.cer:.2%} (CER), {result.cer_without_blanks:.2%} without blanks")
     table.add_row("word errors", f"{result.wer:.2%} (WER)")
     if result.outside:
@@ -235,9 +250,7 @@ def _print_reading(image: str, reading: Reading, *, headed: bool) -> None:
     if reading.text:
         click.echo(reading.text)
     else:
-        picture = read_picture(image)
-        inverse = picture.mean() < _DARK < picture.max() // 2
-        hint = " (dark ink on light paper is read: if this is light on dark, invert it)" if inverse else ""
+        hint = f" ({_INVERT})" if is_light_on_dark(read_picture(image)) else ""
         click.echo(f"{image}: no writing found{hint}", err=True)
     if headed:
         click.echo()

@@ -97,7 +97,7 @@ def predict(
     """
     metadata = bundle.metadata
     if metadata.task != "glyph":
-        raise ModelError(f"model {metadata.name}: this version evaluates glyph models, not {metadata.task} models")
+        raise ModelError(f"model {metadata.name}: a model of lines, not of single glyphs")
     check_texts(dataset, bundle.labels, metadata.name)
     reader = _GlyphReader(bundle, threads)
     parts: list[Predictions] = []

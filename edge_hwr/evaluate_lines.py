@@ -25,7 +25,8 @@ class LineEvaluation:
     (where it is not known how the words of the truth were set apart). `outside` is the share of the truth's characters
     that the model does not know, all of them errors, and `outside_characters` which they are, the most frequent first:
     curly quotes, mostly, which nobody writes. `ms_p50` and `ms_p90` are milliseconds for a
-    line from grey crop to text, and `bytes` is the size of the bundle's file.
+    line from grey crop to text, `bytes` is the size of the bundle's file, and `lexicon` the name of the language model
+    that helped, if one did.
     """
 
     model: str
@@ -39,6 +40,7 @@ class LineEvaluation:
     outside_characters: str
     ms_p50: float
     ms_p90: float
+    lexicon: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,9 +48,10 @@ class LineEvaluation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinePredictions:
-    """What a model says of every line of a dataset, in the dataset's order."""
+    """What a model says of every line of a dataset, in the dataset's order; `lexicon` names what helped it."""
 
     crops: tuple[ReadCrop, ...]
+    lexicon: str | None = None
 
     @property
     def texts(self) -> list[str]:
@@ -74,9 +77,8 @@ def evaluate_lines(
     follow: Callable[[Dataset], Iterable[Sample]] = iter,
 ) -> LineEvaluation:
     """Read every line of a dataset, with a lexicon or without; `ModelError` as `predict_lines`."""
-    return summarise_lines(
-        bundle, dataset, predict_lines(bundle, dataset, threads=threads, lexicon=lexicon, follow=follow)
-    )
+    predictions = predict_lines(bundle, dataset, threads=threads, lexicon=lexicon, follow=follow)
+    return summarise_lines(bundle, dataset, predictions)
 
 
 def predict_lines(
@@ -117,4 +119,5 @@ def summarise_lines(bundle: Bundle, dataset: Dataset, predictions: LinePredictio
         outside_characters="".join(character for character, _ in outside),
         ms_p50=times["p50"],
         ms_p90=times["p90"],
+        lexicon=predictions.lexicon,
     )

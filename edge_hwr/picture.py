@@ -27,6 +27,9 @@ _DAMAGE = (b"premature end of data segment", b"bad Huffman code")
 
 _MOST_BYTES = 8 * MOST_PIXELS  # an uncompressed picture of that size, 16 bits a channel
 
+_LEAST_CONTRAST = 60
+"""Of 255: a picture with less between its darkest and its brightest shows no writing in either."""
+
 
 def read_picture(path: str | Path) -> Picture:
     """Grey picture of a file: uint8 (height, width), upright by its EXIF orientation.
@@ -59,6 +62,12 @@ def write_picture(path: str | Path, picture: Picture) -> None:
         write_atomically(path, data.tobytes())
     except OSError as error:
         raise PictureError(f"{path}: {error.strerror}") from error
+
+
+def is_light_on_dark(grey: Picture) -> bool:
+    """Whether most of a picture is nearer its darkest than its brightest: ink is the lesser part of writing."""
+    darkest, usual, brightest = np.percentile(grey, (1, 50, 99.5))
+    return bool(brightest - darkest >= _LEAST_CONTRAST and usual - darkest < 0.4 * (brightest - darkest))
 
 
 def _read(path: Path) -> bytes:

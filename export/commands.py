@@ -89,6 +89,8 @@ def train(
 
 
 def _paced(pace: Pace, epochs: int | None, minutes: float | None) -> Pace:
+    if epochs is not None and minutes is not None:
+        raise UsageError("--epochs and --minutes: both say when a training ends: give one of them")
     if epochs is not None:
         pace = dataclasses.replace(pace, epochs=epochs, minutes=0.0)
     if minutes is None:
@@ -218,6 +220,8 @@ def export(
         raise UsageError(f"--out {out}: a bundle is called NAME.tflite")
     if shown(out.name) != out.name:
         raise UsageError(f"--out {shown(out)}: the name of a bundle is written into it, and must be UTF-8")
+    if method != "auto" and precision != "int8":
+        raise UsageError(f"--method {method}: is a way to int8, and --precision is {precision}: leave one of them out")
     # Found out now, not when all has been converted and measured.
     if out.is_dir():
         raise UsageError(f"--out {out}: a folder is in its place: name another file")

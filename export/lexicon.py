@@ -83,6 +83,8 @@ def lexicon(
         raise UsageError(f"--output {output}: is one of the texts, and would be written over: name another file")
     if charset_of is not None and output.resolve() == Path(charset_of).resolve():
         raise UsageError(f"--output {output}: is the model, and would be written over: name another file")
+    if output.suffix != ".lexicon":
+        raise UsageError(f"--output {output}: a language model's file is called *.lexicon")
     if not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}: make it first")
     opened = [read_text(path) for path in texts]

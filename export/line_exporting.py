@@ -97,7 +97,9 @@ def export_line_run(run: LineRun, out: Path, options: LineExportOptions, console
     for candidate in {candidate.precision: candidate for candidate in (candidates[0], chosen)}.values():
         for name, dataset in tests.items():
             bundle = Bundle(out, len(candidate.flatbuffer), candidate.flatbuffer, labels, metadata, b"")
-            metadata.metrics[candidate.precision][f"{name} (test)"] = _test(bundle, dataset)
+            figures = _test(bundle, dataset)
+            metadata.metrics[candidate.precision][f"{name} (test)"] = figures
+            console.print(f"{name} (test), {candidate.precision}: CER {figures['cer']:.2%}")
     write_bundle(out, chosen.flatbuffer, labels, metadata, golden, outputs)
     return open_bundle(out)
 

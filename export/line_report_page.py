@@ -73,6 +73,7 @@ def render_line_page(
 
 def _figures(found: LineEvaluation, clean: float) -> Sequence[tuple[str, str]]:
     return (
+        *([("lexicon", found.lexicon)] if found.lexicon else []),
         ("character errors (CER)", f"{found.cer:.2%}"),
         ("word errors (WER)", f"{found.wer:.2%}"),
         ("CER without blanks", f"{found.cer_without_blanks:.2%}"),

@@ -99,5 +99,5 @@ def test_labels_outside_of_the_charset_are_refused(drawn_bundle: Bundle, tmp_pat
 
 
 def test_a_model_of_lines_is_refused(line_bundle: Bundle, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not line models"):
+    with pytest.raises(ModelError, match="a model of lines"):
         evaluate(line_bundle, open_dataset(dataset_of(tmp_path / "crops", ["1"], ["1"])))

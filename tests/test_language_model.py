@@ -245,6 +245,15 @@ def test_a_folder_that_is_not_there_is_named(edge_hwr, text: Path, tmp_path: Pat
     assert error == f"edge-hwr: error: --output {output}: there is no folder {output.parent}: make it first\n"
 
 
+def test_a_file_of_another_kind_is_not_written_over(edge_hwr, text: Path, tmp_path: Path) -> None:
+    model = tmp_path / "my.tflite"
+    model.write_bytes(b"a model")
+    code, _, error = edge_hwr(text, "-o", model)
+    assert code != 0
+    assert error == f"edge-hwr: error: --output {model}: a language model's file is called *.lexicon\n"
+    assert model.read_bytes() == b"a model"
+
+
 def test_a_text_is_not_written_over(edge_hwr, text: Path) -> None:  # type: ignore[no-untyped-def]
     before = text.read_bytes()
     code, _, error = edge_hwr(text, "-o", text.parent / ".." / text.parent.name / text.name)
@@ -291,7 +300,7 @@ def test_entries_left_out_of_a_list_are_told(edge_hwr, text: Path, tmp_path: Pat
 
 
 def test_a_link_stays_a_link_and_a_pipe_a_pipe(edge_hwr, text: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    link, pipe = tmp_path / "link.lexicon", tmp_path / "pipe"
+    link, pipe = tmp_path / "link.lexicon", tmp_path / "pipe.lexicon"
     link.symlink_to(tmp_path / "real.lexicon")
     assert edge_hwr(text, "-o", link)[0] == 0
     assert link.is_symlink()

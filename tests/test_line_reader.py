@@ -275,6 +275,18 @@ def test_a_lexicon_is_measured_with_a_dataset(line_bundle: Bundle, tmp_path: Pat
     given = [str(line_bundle.path), str(write_lines(tmp_path / "lines", 10)), "--json", "--lexicon", str(lexicon)]
     measured = json.loads(CliRunner().invoke(commands.evaluate, given, standalone_mode=False).output)
     assert measured["cer"] <= 0.05
+    assert measured["lexicon"] == "text.lexicon"
+    without = CliRunner().invoke(commands.evaluate, given[:3], standalone_mode=False).output
+    assert json.loads(without)["lexicon"] is None
+    assert (
+        "text.lexicon" in CliRunner().invoke(commands.evaluate, [*given[:2], *given[3:]], standalone_mode=False).output
+    )
+
+
+def test_what_changes_nothing_for_models_of_lines_is_refused(line_bundle: Bundle, tmp_path: Path):
+    given = [str(tmp_path / "page.png"), "--model", str(line_bundle.path), "--no-context"]
+    with pytest.raises(UsageError, match="glyphs"):
+        CliRunner().invoke(commands.read, given, standalone_mode=False, catch_exceptions=False)
 
 
 def test_a_lexicon_is_nothing_for_models_of_glyphs(drawn_bundle: Bundle):

@@ -220,6 +220,8 @@ def test_bad_runs_and_names(tmp_path: Path, trained: Path) -> None:
         run_export(tmp_path, tmp_path / "a.tflite")
     with pytest.raises(UsageError, match=r"NAME\.tflite"):
         run_export(trained, tmp_path / "a.bin")
+    with pytest.raises(UsageError, match="a way to int8"):
+        run_export(trained, tmp_path / "a.tflite", "--precision", "dynamic", "--method", "qat")
     with pytest.raises(UsageError, match="make it first"):
         run_export(trained, tmp_path / "nowhere" / "a.tflite")
     (tmp_path / "folder.tflite").mkdir()

@@ -17,7 +17,7 @@ import pytest
 from conftest import write_dataset
 
 from edge_hwr.bundle import open_bundle, shipped_bundles, write_bundle
-from edge_hwr.errors import DatasetError, EdgeHwrError, RecipeError, RuntimeMissingError, TrainingError
+from edge_hwr.errors import DatasetError, EdgeHwrError, RecipeError, RuntimeMissingError, TrainingError, UsageError
 from edge_hwr.export.batches import Targets
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_weights, load_lender, widened
@@ -292,6 +292,8 @@ def test_time_that_is_up_before_the_first_batch_leaves_no_untrained_network(
 ) -> None:
     with pytest.raises(TrainingError, match="no model of it is there: train for longer"):
         run_train(recipe, dataset, tmp_path / "run", "--minutes", "0.00001")
+    with pytest.raises(UsageError, match="give one of them"):
+        run_train(recipe, dataset, tmp_path / "run", "--minutes", "1", "--epochs", "1")
     assert open_run(tmp_path / "run").best() is None
     assert not (tmp_path / "run" / "log.jsonl").exists()
 
