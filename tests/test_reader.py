@@ -119,6 +119,15 @@ def test_what_is_no_digit_is_marked_and_lines_of_it_are_left_out(reader: Reader)
     assert reading.glyphs[-1].to_json()["rejected"] is True
 
 
+def test_digits_that_touch_are_marked_and_not_left_out(reader: Reader):
+    page = sheet()
+    write(page, "65", 60, 120)
+    write(page, "000", 200, 120, pen=4, pitch=27)
+    write(page, "90", 360, 120)
+    write(page, "31415926", 60, 240)
+    assert reader.read(page).text == f"65 {REJECTED} 90\n31415926"
+
+
 def test_blank_frames_read_as_nothing(reader: Reader):
     for level in (0, 128, 255):
         assert reader.read(np.full((480, 640), level, np.uint8)).text == ""
