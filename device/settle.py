@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading
+from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading, box_around
 
 SETTLE_S = 0.3
 """For how long a live text has to rest before it is given out."""
@@ -243,12 +243,9 @@ def _line(tracks: list[_Track]) -> Line:
     surest = max(tracks, key=lambda track: track.presence)
     if surest.whole is not None:
         return replace(surest.whole, confidence=surest.confidence)
-    left, top = min(track.box.x for track in tracks), min(track.box.y for track in tracks)
-    right = max(track.box.x + track.box.w for track in tracks)
-    bottom = max(track.box.y + track.box.h for track in tracks)
     text = tracks[0].label
     for track in tracks[1:]:
         text += (" " if track.blank else "") + track.label
     glyphs = tuple(Glyph(track.label, track.confidence, track.box, track.label == REJECTED) for track in tracks)
     confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
-    return Line(text, confidence, Box(left, top, right - left, bottom - top), glyphs)
+    return Line(text, confidence, box_around(track.box for track in tracks), glyphs)

@@ -53,16 +53,9 @@ def cut_at_gutters(inked: NDArray[np.bool_], middles: Sequence[float], pitch: fl
 
 
 def reading_order(boxes: NDArray[Any], pitch: float) -> list[list[int]]:
-    """The order in which boxes (N, 4: x, y, w, h) are read: columns from left to right, each from top to bottom; what
-    stands beside each other in one row of a column is together."""
-    boxes = np.asarray(boxes, np.float64)
-    rows: list[list[int]] = []
-    for box in _order(list(range(len(boxes))), boxes, pitch):
-        if rows and boxes[rows[-1][-1], 0] < boxes[box, 0] and _level(boxes[[box]], boxes[rows[-1]], pitch).all():
-            rows[-1].append(box)
-        else:
-            rows.append([box])
-    return rows
+    """The order in which boxes (N, 4: x, y, w, h) are read, row by row: columns from left to right, each from top to
+    bottom; what stands beside each other in one row of a column is together, from left to right."""
+    return _order(list(range(len(boxes))), np.asarray(boxes, np.float64), pitch)
 
 
 def _rows(inked: NDArray[np.bool_], middles: Sequence[float], pitch: float) -> list[list[int]]:
@@ -96,13 +89,14 @@ def _stretches(row: NDArray[np.bool_], cuts: list[float]) -> list[Interval]:
     return [(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
 
-def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[int]:
-    down = _downwards(which, boxes, pitch)
+def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[list[int]]:
+    rows = _downwards(which, boxes, pitch)
     if len(which) < 4:
-        return down
+        return rows
     across = sorted(which, key=lambda k: float(boxes[k, 0]))
     edge = np.maximum.accumulate(boxes[across, 0] + boxes[across, 2])
     free = boxes[across[1:], 0] - edge[:-1]
+    labelled = False
     for cut in np.argsort(-free, kind="stable").tolist():
         if free[cut] < 0.5 * pitch:
             break
@@ -111,24 +105,29 @@ def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[i
             continue
         if not (_label(boxes[left], boxes[right], pitch) or _label(boxes[right], boxes[left], pitch)):
             return _order(left, boxes, pitch) + _order(right, boxes, pitch)
-    low = np.maximum.accumulate(boxes[down, 1] + boxes[down, 3])
+        labelled = True
+    if labelled or len(rows) < 2:
+        return rows
+    tops = np.array([boxes[row, 1].min() for row in rows])
+    low = np.maximum.accumulate([(boxes[row, 1] + boxes[row, 3]).max() for row in rows])
     # Lines of writing reach into each other: half a line of overlap is no hindrance to a cut between them.
-    free = boxes[down[1:], 1] + 0.5 * pitch - low[:-1]
+    free = tops[1:] + 0.5 * pitch - low[:-1]
     cut = int(np.argmax(free))
     if free[cut] <= 0:
-        return down
-    return _order(down[: cut + 1], boxes, pitch) + _order(down[cut + 1 :], boxes, pitch)
+        return rows
+    above, below = (list(chain.from_iterable(part)) for part in (rows[: cut + 1], rows[cut + 1 :]))
+    return _order(above, boxes, pitch) + _order(below, boxes, pitch)
 
 
-def _downwards(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[int]:
-    """From top to bottom, and from left to right what stands in one row."""
+def _downwards(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[list[int]]:
+    """Rows from top to bottom, and from left to right what stands in one."""
     rows: list[list[int]] = []
     for k in sorted(which, key=lambda k: float(boxes[k, 1] + boxes[k, 3] / 2)):
         if rows and _level(boxes[[k]], boxes[rows[-1]], pitch).all():
             rows[-1].append(k)
         else:
             rows.append([k])
-    return [k for row in rows for k in sorted(row, key=lambda k: float(boxes[k, 0]))]
+    return [sorted(row, key=lambda k: float(boxes[k, 0])) for row in rows]
 
 
 def _label(some: NDArray[np.float64], others: NDArray[np.float64], pitch: float) -> bool:

@@ -6,7 +6,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
@@ -39,6 +38,7 @@ _REPORT_WRITERS = {
 _REJECTED_MANY = 10
 """So many rejected glyphs, and most of all, are no slip of the pen but writing of another kind."""
 
+_OTHER_MODELS = "try --model characters, or --model lines for joined handwriting"
 _INVERT = "dark ink on light paper is read: if this is light on dark, invert it"
 
 _LEXICON = click.option(
@@ -99,12 +99,8 @@ def read(
         else:
             _print_reading(image, reading, headed=len(images) > 1)
             if _mostly_rejected(reading):
-                other = (
-                    _INVERT
-                    if is_light_on_dark(read_picture(image))
-                    else ("try --model characters, or --model lines for joined handwriting")
-                )
-                click.echo(f"{image}: most of it is nothing that {model} can read; {other}", err=True)
+                advice = _INVERT if is_light_on_dark(read_picture(image)) else _OTHER_MODELS
+                click.echo(f"{image}: most of it is nothing that {model} can read; {advice}", err=True)
         sys.stdout.flush()
     return 1 if failed else 0
 
@@ -173,7 +169,6 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     if bundle.metadata.task == "line":
         language = None if lexicon is None else open_language_model(lexicon)
         predictions = predict_lines(bundle, samples, threads=threads, lexicon=language, follow=follow)
-        predictions = replace(predictions, lexicon=None if lexicon is None else Path(lexicon).name)
         _print_lines(summarise_lines(bundle, samples, predictions), as_json=as_json)
     elif lexicon is not None:
         raise UsageError(f"--lexicon is for models of whole lines; {bundle.metadata.name} reads single glyphs")

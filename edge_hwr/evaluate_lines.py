@@ -24,9 +24,8 @@ class LineEvaluation:
     composed form (NFC), with their blanks, and `cer_without_blanks` is the rate when all blanks are left out of both
     (where it is not known how the words of the truth were set apart). `outside` is the share of the truth's characters
     that the model does not know, all of them errors, and `outside_characters` which they are, the most frequent first:
-    curly quotes, mostly, which nobody writes. `ms_p50` and `ms_p90` are milliseconds for a
-    line from grey crop to text, `bytes` is the size of the bundle's file, and `lexicon` the name of the language model
-    that helped, if one did.
+    curly quotes, mostly, which nobody writes. `ms_p50` and `ms_p90` are milliseconds for a line from grey crop to text,
+    `bytes` is the size of the bundle's file, and `lexicon` the name of the language model that helped, if one did.
     """
 
     model: str
@@ -48,7 +47,7 @@ class LineEvaluation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinePredictions:
-    """What a model says of every line of a dataset, in the dataset's order; `lexicon` names what helped it."""
+    """What a model says of every line of a dataset, in the dataset's order; `lexicon` as in a `LineEvaluation`."""
 
     crops: tuple[ReadCrop, ...]
     lexicon: str | None = None
@@ -96,7 +95,8 @@ def predict_lines(
     if bundle.metadata.task != "line":
         raise ModelError(f"model {bundle.metadata.name}: a model of single glyphs, not of lines")
     reader = CropReader(bundle, threads=threads, lexicon=lexicon)
-    return LinePredictions(tuple(reader.read(sample.picture) for sample in follow(dataset)))
+    crops = tuple(reader.read(sample.picture) for sample in follow(dataset))
+    return LinePredictions(crops, None if lexicon is None else lexicon.name)
 
 
 def summarise_lines(bundle: Bundle, dataset: Dataset, predictions: LinePredictions) -> LineEvaluation:

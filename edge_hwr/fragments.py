@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_WIDEST = 3.0
+WIDEST = 3.0
+"""In heights of the writing. Three digits that touch are no glyph, but to be marked as unread rather than left out."""
 _TALLEST = 1.9
 _MARK = 0.35
 """A mark (a dot, a comma) is smaller than this share of the writing's height."""
@@ -24,7 +25,7 @@ def join_fragments(components: NDArray[np.int32], height: float, *, marks: bool 
     alive = (
         (components[:, 4] > 0)
         & (np.maximum(w, h) >= (0.08 if marks else 0.12) * height)
-        & (w <= _WIDEST * height)
+        & (w <= WIDEST * height)
         & (h <= _TALLEST * height)
     )
     group = np.full(len(components), -1, np.int32)
@@ -45,7 +46,7 @@ def _nearest(rows: NDArray[np.float64], f: int, height: float, marks: bool) -> i
     """The piece that fragment `f` belongs to, or -1; `rows` are sorted by their left edges."""
     x, y, w, h = rows[f, :4].tolist()
     reach = 0.12 * height
-    first, last = np.searchsorted(rows[:, 0], (x - reach - _WIDEST * height, x + w + reach + 1e-6)).tolist()
+    first, last = np.searchsorted(rows[:, 0], (x - reach - WIDEST * height, x + w + reach + 1e-6)).tolist()
     others = rows[first:last]
     right, bottom = others[:, 0] + others[:, 2], others[:, 1] + others[:, 3]
     gap_x = np.maximum(np.maximum(others[:, 0] - (x + w), x - right), 0)

@@ -97,9 +97,15 @@ class Context:
 
 
 class LanguageModel:
-    """An n-gram model of characters; `words` are the only texts that may be written, where the file lists them."""
+    """An n-gram model of characters; `words` are the only texts that may be written, where the file lists them.
 
-    def __init__(self, metadata: LexiconMetadata, levels: Sequence[NgramLevel], words: tuple[str, ...] = ()) -> None:
+    `name` is that of a model that ships, or of the file.
+    """
+
+    def __init__(
+        self, name: str, metadata: LexiconMetadata, levels: Sequence[NgramLevel], words: tuple[str, ...] = ()
+    ) -> None:
+        self.name = name
         self.metadata = metadata
         self.words = words
         self.index = {character: index for index, character in enumerate(metadata.charset)}
@@ -174,6 +180,7 @@ class LanguageModel:
 def open_language_model(name_or_path: str | Path) -> LanguageModel:
     """Open a language model that ships ("fr") or the file at a path; `LanguageModelError` if it cannot be used."""
     path = Path(name_or_path)
+    name = path.name
     if str(name_or_path) in shipped_language_models():
         path = SHIPPED / f"{path}.lexicon"
     try:
@@ -193,7 +200,7 @@ def open_language_model(name_or_path: str | Path) -> LanguageModel:
         if isinstance(error, LanguageModelError):
             raise
         raise LanguageModelError(f"lexicon {path}: not one that edge-hwr can read ({error}): build it again") from error
-    return LanguageModel(metadata, levels, tuple(words))
+    return LanguageModel(name, metadata, levels, tuple(words))
 
 
 def write_language_model(

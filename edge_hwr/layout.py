@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.components import Boxes, Labels, connected_components, cut_ruling, unite
-from edge_hwr.fragments import join_fragments
+from edge_hwr.fragments import WIDEST, join_fragments
 from edge_hwr.hairlines import drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
 from edge_hwr.pale_bars import drop_pale_bars
@@ -25,9 +25,6 @@ LEAST_HEIGHT = 5
 _FINE_SIDE = 400
 """Frames no longer than this are looked at in full; each further `_COARSE_SIDE` halves, thirds, … the resolution."""
 _COARSE_SIDE = 1400
-
-_WIDEST = 3.0
-"""In heights of the writing: three digits that touch are no glyph, but to be marked as unread rather than left out."""
 
 _ONE_PIECE = 0.88
 """A larger share of the ink than that of the lines around a puzzle, or of the edges of a sheet."""
@@ -195,7 +192,7 @@ def _is_framed(labels: Labels, cut: Labels, count: int, *, apart: bool) -> bool:
 def _glyph_sized(boxes: Boxes, height: float) -> NDArray[np.bool_]:
     """Neither a speck (much lower than the writing) nor a piece of furniture (much larger)."""
     w, h = boxes[:, 2], boxes[:, 3]
-    return (h >= max(LEAST_HEIGHT, 0.45 * height)) & (h <= 1.9 * height) & (w <= _WIDEST * height)
+    return (h >= max(LEAST_HEIGHT, 0.45 * height)) & (h <= 1.9 * height) & (w <= WIDEST * height)
 
 
 def _mark_sized(boxes: Boxes, height: float) -> NDArray[np.bool_]:

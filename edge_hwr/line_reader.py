@@ -17,7 +17,7 @@ from edge_hwr.language_model import LanguageModel
 from edge_hwr.line_memory import LineMemory
 from edge_hwr.page_layout import PageLayout, TextLine, find_lines
 from edge_hwr.quarter_turns import turn, turn_box_back, turn_points_back
-from edge_hwr.reading import REJECTED, Box, Glyph, Line
+from edge_hwr.reading import REJECTED, Box, Glyph, Line, box_around
 
 _DOUBTFUL = 0.8
 """A page of less confidence may lie upside down: some of its lines are read the other way round."""
@@ -92,14 +92,15 @@ class LineReader:
         if self._memory is not None:
             self._turned = attempt.turned
         rows: dict[int, list[Line]] = {}
-        new = set()
+        fresh = set()
         for (place, crop), known in zip(attempt.found, attempt.known, strict=True):
             if crop.decoded.text.strip() and crop.decoded.confidence >= self._least:
                 line = self._line(crop, _turned_back(place, attempt.turned, grey.shape))
                 rows.setdefault(place.row, []).append(line)
-                new |= set() if known else {place.row}
+                if not known:
+                    fresh.add(place.row)
         lines = tuple(map(_joined, rows.values()))
-        return ReadPage(lines, dict(self._seconds), attempt.turned, len(rows) - len(new))
+        return ReadPage(lines, dict(self._seconds), attempt.turned, len(rows) - len(fresh))
 
     def _attempt(self, grey: Grey, degrees: int) -> _Attempt:
         layout = self._find(turn(grey, degrees))
@@ -166,18 +167,19 @@ def _joined(parts: Sequence[Line]) -> Line:
     """What stands in one row, as one line."""
     if len(parts) == 1:
         return parts[0]
-    left, top = min(part.box.x for part in parts), min(part.box.y for part in parts)
-    right, bottom = max(part.box.x + part.box.w for part in parts), max(part.box.y + part.box.h for part in parts)
-    box = Box(left, top, right - left, bottom - top)
-    characters = [len(part.text) for part in parts]
-    confidence = sum(c * part.confidence for c, part in zip(characters, parts, strict=True)) / sum(characters)
     glyphs = tuple(glyph for part in parts for glyph in part.glyphs)
-    return Line(" ".join(part.text for part in parts), confidence, box, glyphs, joined=True)
+    text, box = " ".join(part.text for part in parts), box_around(part.box for part in parts)
+    return Line(text, _mean((part.text, part.confidence) for part in parts), box, glyphs, joined=True)
 
 
 def _confidence(crops: Iterable[ReadCrop]) -> float:
-    """The mean of lines' confidences, weighted by their characters: a long line says more about a page."""
-    weighted = [(max(len(crop.decoded.text), 1), crop.decoded.confidence) for crop in crops]
+    """The mean confidence of lines."""
+    return _mean((crop.decoded.text, crop.decoded.confidence) for crop in crops)
+
+
+def _mean(confidences: Iterable[tuple[str, float]]) -> float:
+    """The mean of texts' confidences, weighted by their characters: a long line says more about a page."""
+    weighted = [(max(len(text), 1), confidence) for text, confidence in confidences]
     return sum(weight * confidence for weight, confidence in weighted) / max(sum(weight for weight, _ in weighted), 1)
 
 

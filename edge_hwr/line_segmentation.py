@@ -23,7 +23,7 @@ COLUMN = 8
 """How many pixels of the mask make one column of the density."""
 
 MOST_LINES = 250
-"""More are not looked for: what has more is no page."""
+"""More are not looked for at once: what has more is no page."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

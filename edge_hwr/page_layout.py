@@ -110,12 +110,12 @@ def _is_outside(line: TextLine, sheet: Quad) -> bool:
 def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     least = max(1, math.ceil(math.sqrt(grey.size / _MOST_PIXELS)))
-    upright = lay_upright(grey, find_ink(grey, reduction), sheet)
-    writing = find_writing(upright)
-    while writing.height < _LEAST_HEIGHT and reduction > least:
-        reduction = max(least, min(reduction - 1, int(reduction * writing.height / _LEAST_HEIGHT)))
+    while True:
         upright = lay_upright(grey, find_ink(grey, reduction), sheet)
         writing = find_writing(upright)
+        if writing.height >= _LEAST_HEIGHT or reduction <= least:
+            break
+        reduction = max(least, min(reduction - 1, int(reduction * writing.height / _LEAST_HEIGHT)))
     places = _places(writing)
     flat = upright.flattened() if places else grey
     found = [

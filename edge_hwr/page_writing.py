@@ -34,8 +34,9 @@ _HEADINGS, _HIGHEST = (1.25, 1.6, 2.0), 3.0
 """Letters that are higher, by these factors, may be thicker by the same. What is higher still may not: a large blot has
 a light middle, and looks thinner than it is."""
 
-_SURROUNDED = 8
-"""What has so many other components within its outlines, and most of all there are, is what the sheet lies on."""
+_SURROUNDED, _LARGEST = 8, 8
+"""What has so many other components within its outlines, and most of all there are, is what the sheet lies on; so many
+components, the largest, are looked at for that."""
 
 _RULE_LENGTH = 50
 """Straight runs of so many pixels of the reduced picture are ruling."""
@@ -99,7 +100,7 @@ def _surround(components: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Which components surround most of the others, as the table around a sheet does."""
     left, top, w, h, _ = components.T
     around = np.zeros(len(components), np.bool_)
-    for k in np.argsort(-w * h, kind="stable")[:_SURROUNDED].tolist():
+    for k in np.argsort(-w * h, kind="stable")[:_LARGEST].tolist():
         inside = (left > left[k]) & (top > top[k]) & (left + w < left[k] + w[k]) & (top + h < top[k] + h[k])
         around[k] = np.count_nonzero(inside) >= max(_SURROUNDED, len(components) // 2)
     return around

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
-from operator import add, sub
+from operator import sub
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from edge_hwr.language_model import open_language_model
 from edge_hwr.layout import Layout, find_frame_ink, find_glyphs
 from edge_hwr.line_reader import LineReader, ReadPage
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
-from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading
+from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading, box_around
 from edge_hwr.runtime import TfliteModel
 from edge_hwr.tilt import TurnedFrame, find_tilt, turn_upright
 
@@ -151,16 +150,11 @@ def _line(glyphs: list[Glyph]) -> Line:
     text = REJECTED if glyphs[0].rejected else glyphs[0].text
     for gap, glyph in zip(gaps, glyphs[1:], strict=True):
         text += (" " if gap > blank else "") + (REJECTED if glyph.rejected else glyph.text)
-    return Line(text, sum(glyph.confidence for glyph in glyphs) / len(glyphs), _around(glyphs), tuple(glyphs))
-
-
-def _around(glyphs: Sequence[Glyph]) -> Box:
-    lefts, tops, widths, heights = zip(*(glyph.box for glyph in glyphs), strict=True)
-    left, top = min(lefts), min(tops)
-    return Box(left, top, max(map(add, lefts, widths)) - left, max(map(add, tops, heights)) - top)
+    confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
+    return Line(text, confidence, box_around(glyph.box for glyph in glyphs), tuple(glyphs))
 
 
 def _in_frame(line: Line, turned: TurnedFrame) -> Line:
     """A line of a frame that was turned upright, where it stands in the frame as it came."""
     glyphs = tuple(dataclasses.replace(glyph, box=turned.in_frame(glyph.box)) for glyph in line.glyphs)
-    return dataclasses.replace(line, box=_around(glyphs), glyphs=glyphs)
+    return dataclasses.replace(line, box=box_around(glyph.box for glyph in glyphs), glyphs=glyphs)

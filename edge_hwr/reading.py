@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any, NamedTuple
 
 REJECTED = "\N{REPLACEMENT CHARACTER}"
@@ -17,6 +18,13 @@ class Box(NamedTuple):
     y: int
     w: int
     h: int
+
+
+def box_around(boxes: Iterable[Box]) -> Box:
+    """The smallest box that holds all of these, which are one at least."""
+    lefts, tops, widths, heights = zip(*boxes, strict=True)
+    left, top = min(lefts), min(tops)
+    return Box(left, top, max(map(add, lefts, widths)) - left, max(map(add, tops, heights)) - top)
 
 
 @dataclass(frozen=True, slots=True)

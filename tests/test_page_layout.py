@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from edge_hwr.columns import reading_order
 from edge_hwr.dot_grid import find_dot_grid
 from edge_hwr.page_layout import PageLayout, find_lines
 from edge_hwr.picture import read_picture
@@ -380,6 +381,25 @@ def test_the_numbers_of_a_list_are_read_with_their_items(gap: int) -> None:
     layout = find_lines(page)
     rows = [[line.box.x < 90 for line in layout.lines if line.row == row] for row in range(len(WORDS))]
     assert rows == [[True, False]] * len(WORDS)
+
+
+CELL = st.tuples(st.floats(18, 34), st.floats(-6, 6))
+
+
+@given(st.lists(st.tuples(CELL, st.none() | CELL, CELL), min_size=4, max_size=8))
+def test_the_cells_of_a_table_are_read_row_by_row(table: list[tuple[tuple[float, float] | None, ...]]) -> None:
+    """Cells are of different heights, stand a little off their rows, some are empty and the last is wider."""
+    boxes, rows = [], []
+    for number, cells in enumerate(table):
+        widths = (130, 40, 60 if number == len(table) - 1 else 40)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            if cell is not None:
+                height, off = cell
+                boxes.append((200 * column, 50 * number + off - height / 2, width, height))
+                rows.append(number)
+    order = reading_order(np.array(boxes), 30.0)
+    assert [{rows[k] for k in row} for row in order] == [{number} for number in range(len(table))]
+    assert [k for row in order for k in row] == list(range(len(boxes)))
 
 
 def test_the_number_of_a_page_is_a_line() -> None:

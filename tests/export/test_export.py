@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -44,6 +45,7 @@ def test_an_int8_bundle_reads_and_describes_itself(tmp_path: Path, trained: Path
     result = CliRunner().invoke(export, [str(trained), "-o", str(out), "--max-drop", "5", "--test", str(dataset)])
     assert result.exit_code == 0, result.output
     assert all(precision in result.output for precision in ("float32", "float16", "dynamic", "int8"))
+    assert re.search(r"drawn \(test\), int8: \d+\.\d\d%", result.output)
 
     bundle = open_bundle(out)
     metadata = bundle.metadata
