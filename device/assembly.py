@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from edge_hwr.errors import RuntimeMissingError, UsageError
+from edge_hwr.picture import is_picture
 from edge_hwr.reader import Reader
 
 from .board import condition
@@ -22,7 +23,7 @@ from .retries import RetryBounds
 from .settings import LEAST_TOKEN, Settings, files_read, read_secret
 from .sinks import HOLD, Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
 from .sources import open_source
-from .sources.pictures import PICTURE_SUFFIXES, Pictures
+from .sources.pictures import Pictures
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def _check_files(settings: Settings) -> None:
         path = Path(name).resolve()
         if path in taken:
             raise UsageError(f"--{key} {name}: that is {taken[path]}; name another file")
-        if path.parent == source and path.suffix.lower() in PICTURE_SUFFIXES:
+        if path.parent == source and is_picture(path):
             raise UsageError(f"--{key} {name}: that is a picture of the source {settings.source}; name another file")
         taken[path] = f"where {key} goes"
 

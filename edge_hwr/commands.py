@@ -148,8 +148,8 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     """Measure MODEL (a shipped bundle, or a path to one) on DATASET.
 
     Models of single characters are measured by accuracy, models of lines by character and word error rate. DATASET is a
-    folder or zip with labels.tsv, Keras' mnist.npz (its test half is used), or an idx3 file of images with its labels
-    beside it.
+    folder or zip with labels.tsv, a folder with one folder of pictures for each character, Keras' mnist.npz (its test
+    half is used), or an idx3 file of images with its labels beside it.
     """
     bundle, samples = open_bundle(model), open_crops(dataset)
     write_report = None

@@ -1,4 +1,4 @@
-"""Labelled pictures on disk: folders and zips with a `labels.tsv`, Keras' MNIST npz, and EMNIST's idx files.
+"""Labelled pictures on disk: folders and zips (`label_table`), Keras' MNIST npz, and EMNIST's idx files.
 
 Whatever the file, the pictures look like paper: grey, dark ink on a light ground. A dataset that holds white ink on
 black, as MNIST does, is inverted when it is read.
@@ -7,13 +7,13 @@ black, as MNIST does, is inverted when it is read.
 from __future__ import annotations
 
 import gzip
-import lzma
+import logging
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from edge_hwr.errors import DatasetError, PictureError
 from edge_hwr.files import shown
-from edge_hwr.picture import Picture, decode_picture
+from edge_hwr.label_table import LABELS, LabelTable, open_table
+from edge_hwr.picture import Picture, decode_picture, is_light_on_dark
 
-LABELS = "labels.tsv"
+log = logging.getLogger(__name__)
 
-_MOST_SAID = 120
-"""Characters of what a library says of a damaged file."""
+_LOOKED_AT = 24
+"""So many pictures of a dataset, from all over it, tell whether its ink is dark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,21 @@ class Sample:
 
 
 class Dataset:
-    """Samples in a fixed order, each decoded when it is asked for."""
+    """Samples in a fixed order, each decoded when it is asked for; `writers` tells whose each is."""
 
     def __init__(
-        self, name: str, names: Sequence[str], texts: Sequence[str], picture_of: Callable[[int], Picture]
+        self,
+        name: str,
+        names: Sequence[str],
+        texts: Sequence[str],
+        picture_of: Callable[[int], Picture],
+        *,
+        writers: Sequence[str] | None = None,
     ) -> None:
         self.name = name
         self.names = tuple(names)
         self.texts = tuple(texts)
+        self.writers = self.names if writers is None else tuple(writers)
         self._picture_of = picture_of
 
     def __len__(self) -> int:
@@ -68,22 +76,22 @@ class Dataset:
 
 
 def open_dataset(path: str | Path) -> Dataset:
-    """Open a folder or a zip with `labels.tsv`, the test half of an MNIST `.npz`, or an idx file of images.
+    """Open what `open_table` opens, the test half of an MNIST `.npz`, or an idx file of images.
 
-    Every picture that `labels.tsv` names must be there. `DatasetError` tells what is wrong, with the line it is in.
+    `DatasetError` tells what is wrong with it.
     """
     path = Path(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise DatasetError(f"dataset {path}: neither a file nor a folder")
     try:
         if path.is_dir():
-            return _labelled(open_table(path))
+            return from_table(open_table(path))
         if path.suffix == ".npz":
             return _open_npz(path)
         if "images" in path.name and "idx3" in path.name:
             return _open_idx(path)
         if zipfile.is_zipfile(path):
-            return _labelled(open_table(path))
+            return from_table(open_table(path))
         path.open("rb").close()  # a file that is missing or may not be read says so itself
     except OSError as error:
         raise DatasetError(f"dataset {path}: {error.strerror or error}") from error
@@ -91,152 +99,35 @@ def open_dataset(path: str | Path) -> Dataset:
 
 
 def open_crops(path: str | Path) -> Dataset:
-    """Open a dataset of single characters or lines; `DatasetError` for one of pages, as well."""
+    """Open a dataset of single characters or lines, and `check_crops` of it."""
     dataset = open_dataset(path)
-    check_crops(path, dataset.texts)
+    check_crops(dataset)
     return dataset
 
 
-def check_crops(path: str | Path, texts: Sequence[str]) -> None:
-    """`DatasetError` where the texts of a dataset are those of pages, not of single characters or lines."""
+def check_crops(dataset: Dataset) -> None:
+    """`DatasetError` for pages, where single characters or lines are wanted; a warning if ink is light on dark."""
     # The texts of pages have their line ends as a backslash and an n.
-    if any(len(text) > 2 and "\\n" in text for text in texts):
+    if any(len(text) > 2 and "\\n" in text for text in dataset.texts):
         raise DatasetError(
-            f"dataset {path}: pages, as texts have line ends in them (a backslash and an n): single lines or "
+            f"dataset {dataset.name}: pages, as texts have line ends in them (a backslash and an n): single lines or "
             "characters are wanted"
         )
+    some = range(0, len(dataset), -(-len(dataset) // _LOOKED_AT))
+    if 2 * sum(is_light_on_dark(dataset[index].picture) for index in some) > len(some):
+        log.warning("dataset %s: its ink looks light on dark; dark ink on light paper is read: invert the pictures",
+                    dataset.name)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """A row of a `labels.tsv`: its line there, the picture's file, its text, and every column by its heading."""
+def from_table(table: LabelTable) -> Dataset:
+    """The dataset of a table that is open."""
 
-    line: int
-    file: str
-    text: str
-    columns: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelTable:
-    """A dataset with a `labels.tsv`: its rows, and the encoded picture of one of them (`DatasetError` if damaged)."""
-
-    name: str
-    rows: tuple[TableRow, ...]
-    encoded: Callable[[TableRow], bytes]
-
-
-def open_table(path: Path) -> LabelTable:
-    """Open a folder or a zip with `labels.tsv`; every picture that it names must be there.
-
-    `DatasetError` tells what is wrong, with the line it is in.
-    """
-    try:
-        return _open_folder(path) if path.is_dir() else _open_zip(path)
-    except OSError as error:
-        raise DatasetError(f"dataset {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
-        raise DatasetError(f"dataset {path}: a zip that is damaged or cannot be opened ({_short(error)})") from error
-
-
-def _labelled(table: LabelTable) -> Dataset:
     def picture_of(index: int) -> Picture:
         row = table.rows[index]
         return decode_picture(table.encoded(row), row.file)
 
-    return Dataset(table.name, [row.file for row in table.rows], [row.text for row in table.rows], picture_of)
-
-
-def _open_folder(folder: Path) -> LabelTable:
-    table = folder / LABELS
-    if not table.is_file():
-        raise DatasetError(f"dataset {folder}: no {LABELS} in it")
-    rows = _read_table(f"dataset {table}", table.read_bytes())
-    root = folder.resolve()
-    for row in rows:
-        try:
-            picture = (folder / row.file).resolve()
-        except (RuntimeError, OSError) as error:  # the former up to Python 3.12
-            raise DatasetError(f"dataset {table}, line {row.line}: {row.file} is a link to itself") from error
-        if not picture.is_relative_to(root):
-            raise DatasetError(f"dataset {table}, line {row.line}: {row.file} lies outside of the dataset")
-        if not picture.is_file():
-            raise DatasetError(f"dataset {table}, line {row.line}: {row.file} is missing")
-    return LabelTable(shown(folder), rows, lambda row: _read_file(folder, row.file))
-
-
-def _open_zip(path: Path) -> LabelTable:
-    archive = zipfile.ZipFile(path)
-    tables = [name for name in archive.namelist() if PurePosixPath(name).name == LABELS]
-    if not tables:
-        raise DatasetError(f"dataset {path}: no {LABELS} in it")
-    if len(tables) > 1:
-        raise DatasetError(
-            f"dataset {path}: holds several ({', '.join(sorted(tables)[:3])}): unpack it, and name a folder"
-        )
-    inside = PurePosixPath(tables[0]).parent  # a zip of a folder has the folder's name before all
-    rows = _read_table(f"dataset {path}, {tables[0]}", _read_member(path, archive, tables[0]))
-    members = set(archive.namelist())
-    for row in rows:
-        if str(inside / row.file) not in members:
-            raise DatasetError(f"dataset {path}, {tables[0]}, line {row.line}: {row.file} is missing")
-    return LabelTable(shown(path), rows, lambda row: _read_member(path, archive, str(inside / row.file)))
-
-
-def _read_file(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"dataset {folder}: {name}: {error.strerror or error}") from error
-
-
-def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        return archive.read(name)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        OSError,
-        RuntimeError,
-        EOFError,
-        UnicodeDecodeError,
-    ) as error:
-        # Damaged, encrypted, exotic.
-        raise DatasetError(f"dataset {path}: {name} cannot be unpacked: {_short(error)}") from error
-
-
-def _short(error: Exception) -> str:
-    """What an error says; some show all the bytes that they do not like."""
-    said = str(error)
-    return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}…"
-
-
-def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
-    """The rows of a `labels.tsv`; blank lines are passed over. `where` starts the errors."""
-    try:
-        lines = content.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{where}: not UTF-8 at byte {error.start}") from error
-    header = lines[0].rstrip("\r").split("\t")
-    if header[:2] != ["file", "text"]:
-        raise DatasetError(f"{where}: the first line must be the header file<TAB>text")
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
-        columns = line.rstrip("\r").split("\t")
-        if columns == [""]:
-            continue
-        if len(columns) < 2 or not columns[0] or not columns[1].strip():
-            raise DatasetError(f"{where}, line {number}: needs a file and a text, with a tab between them")
-        file = PurePosixPath(columns[0])
-        if "\0" in columns[0]:
-            raise DatasetError(f"{where}, line {number}: no file is called {columns[0]!r}")
-        if file.is_absolute() or ".." in file.parts:
-            raise DatasetError(f"{where}, line {number}: {file} lies outside of the dataset")
-        rows.append(TableRow(number, str(file), columns[1].strip(), dict(zip(header, columns, strict=False))))
-    if not rows:
-        raise DatasetError(f"{where}: no samples below the header")
-    return tuple(rows)
+    names, texts, writers = zip(*((row.file, row.text, row.writer) for row in table.rows), strict=True)
+    return Dataset(table.name, names, texts, picture_of, writers=writers)
 
 
 def _open_npz(path: Path) -> Dataset:

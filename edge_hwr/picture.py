@@ -22,6 +22,10 @@ Picture = NDArray[np.uint8]
 MOST_PIXELS = 100_000_000
 """A larger picture is refused before it is decoded: it would take the memory of a small board."""
 
+PICTURE_SUFFIXES = frozenset(
+    (".bmp", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+
 _DAMAGE = (b"premature end of data segment", b"bad Huffman code")
 """What libjpeg says, and nothing else tells, where it fills a picture with what was never photographed."""
 
@@ -29,6 +33,11 @@ _MOST_BYTES = 8 * MOST_PIXELS  # an uncompressed picture of that size, 16 bits a
 
 _LEAST_CONTRAST = 60
 """Of 255: a picture with less between its darkest and its brightest shows no writing in either."""
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is called as pictures are."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def read_picture(path: str | Path) -> Picture:

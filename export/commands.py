@@ -67,8 +67,9 @@ def train(
 ) -> None:
     """Train the model of RECIPE, a shipped recipe's name or a .toml file.
 
-    DATA are dataset folders or zips (labels.tsv), mnist.npz, UNIPEN strokes, folders of fonts and of texts, or a folder
-    that holds mnist/mnist.npz, unipen/*_strokes.npz and banq_lines/train.zip. A run folder that exists is continued.
+    DATA are dataset folders or zips (labels.tsv, or a folder for each character), mnist.npz, UNIPEN strokes, folders of
+    fonts and of texts, or a folder that holds mnist/mnist.npz, unipen/*_strokes.npz and banq_lines/train.zip. A run
+    folder that exists is continued.
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     wanted = load_recipe(recipe)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_hwr.errors import DatasetError
+from edge_hwr.label_table import is_table
 
 from .continental import Continental
 from .fonts import SUFFIXES
@@ -109,4 +110,4 @@ def _fonts(data: Sequence[Path]) -> list[Path]:
 
 
 def _is_dataset(path: Path) -> bool:
-    return (path / "labels.tsv").is_file() if path.is_dir() else path.suffix.lower() == ".zip" or "idx3" in path.name
+    return is_table(path) or (path.is_file() and "idx3" in path.name)

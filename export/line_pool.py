@@ -39,7 +39,7 @@ _VALIDATION = 250
 """Validation lines of each group, at most: a validation should not take longer than a few seconds."""
 
 _NO_LINES = (
-    "no lines to train on, or none to validate with (about one writer in ten is held out, by name): "
+    "no lines to train on, or none to validate with (about one writer in ten is held out, or one line of few writers): "
     "give datasets of lines, or strokes"
 )
 

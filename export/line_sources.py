@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_hwr.datasets import TableRow, check_crops, open_table
+from edge_hwr.datasets import check_crops, from_table
 from edge_hwr.errors import DatasetError
+from edge_hwr.label_table import open_table
 from edge_hwr.picture import decode_picture
 
 from .fonts import has_characters, set_text
@@ -26,7 +27,7 @@ from .line_paper import photograph_line, scan_again, scan_line
 from .line_strokes import Strokes, to_unit_height, write_strokes
 from .line_text import Passages, as_written, is_plain, untokenised
 from .paper import Picture
-from .sources import held_out
+from .sources import held_out, held_out_of
 from .strokes import Coverage, StrokeSet, load_strokes, roughen
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class LineSource(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScannedLines:
-    """A dataset of pictures of lines; its writers, where it has such a column, are held out whole.
+    """A dataset of pictures of lines; held out are whole writers, where it tells of many (`held_out_of`).
 
     Rows with a 1 in a column `boilerplate` (the same words by everybody) are never used for validation, and few of them
     for training.
@@ -73,11 +74,11 @@ class ScannedLines:
     @classmethod
     def load(cls, path: Path, charset: str) -> ScannedLines:
         allowed, table = set(charset), open_table(path)
-        check_crops(path, [row.text for row in table.rows])
+        dataset = from_table(table)
+        check_crops(dataset)
         pictures, files, texts, validation, outside = [], [], [], [], 0
-        for row in table.rows:
+        for row, apart in zip(table.rows, held_out_of(dataset).tolist(), strict=True):
             text = as_written(row.text)
-            apart = held_out(f"writer {writer_of(row)}")
             if not text or not set(text) <= allowed:
                 outside += 1
             elif row.columns.get("boilerplate") != "1" or (not apart and crc32(row.file.encode()) % _BOILERPLATE == 0):
@@ -192,11 +193,6 @@ class WrittenFonts:
         ink = set_text(font, text, size * 1.5).coverage if joined else _by_hand(text, font, size * 1.5, rng)
         ink = _vary(ink, size, rng)
         return DrawnLine(photograph_line(ink, rng) if camera else scan_line(ink, rng), text)
-
-
-def writer_of(row: TableRow) -> str:
-    """Who wrote a line; where that is not told, each line counts for a writer of its own."""
-    return row.columns.get("writer") or row.file
 
 
 def name_of(path: Path) -> str:

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_hwr.datasets import LABELS
 from edge_hwr.errors import UsageError
 from edge_hwr.files import write_atomically
+from edge_hwr.label_table import LABELS
 from edge_hwr.reading import Box, Glyph, Line, Reading
 
 from . import sheets

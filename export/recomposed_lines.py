@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -23,17 +24,18 @@ import numpy.typing as npt
 
 from edge_hwr.bundle import Bundle
 from edge_hwr.crop_reader import CropReader
-from edge_hwr.datasets import open_table
+from edge_hwr.datasets import from_table
 from edge_hwr.errors import DatasetError
+from edge_hwr.label_table import open_table
 from edge_hwr.line_preprocess import LinePreprocessing, preprocess_line
 from edge_hwr.metrics import align
 from edge_hwr.picture import decode_picture
 
 from .line_paper import photograph_line, scan_line
-from .line_sources import DrawnLine, name_of, writer_of
+from .line_sources import DrawnLine, name_of
 from .line_text import Passages, as_written
 from .paper import Picture
-from .sources import held_out
+from .sources import held_out_of
 from .strokes import Coverage
 
 log = logging.getLogger(__name__)
@@ -143,7 +145,7 @@ class WrittenHand:
 
 @dataclass(frozen=True, eq=False)
 class RecomposedLines:
-    """Passages in the hands of a dataset of scanned lines; writers held out for validation lend none.
+    """Passages in the hands of a dataset of scanned lines; what is held out for validation lends none.
 
     `reader` is a line model that reads the dataset's lines well; what it reads wrongly is not used.
     """
@@ -165,7 +167,8 @@ class RecomposedLines:
     def hands(self) -> tuple[WrittenHand, ...]:
         """The writers with enough of their writing; found when they are first wanted, as it takes a while."""
         table, crops = open_table(self.path), CropReader(self.reader)
-        rows = [row for row in table.rows if not held_out(f"writer {writer_of(row)}")]
+        writer_of = attrgetter("writer")
+        rows = [row for row, apart in zip(table.rows, held_out_of(from_table(table)), strict=True) if not apart]
         log.info("%s: looking where the characters of %d lines stand", self.path, len(rows))
         hands = []
         for _, own in groupby(sorted(rows, key=writer_of), key=writer_of):

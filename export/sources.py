@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_hwr.datasets import check_mnist, open_dataset
+from edge_hwr.datasets import Dataset, check_mnist, open_crops
 from edge_hwr.errors import DatasetError
 
 from .arrays import read_arrays
@@ -139,7 +139,7 @@ class Fonts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
-    """A dataset on disk: its pictures are taken as they are."""
+    """A dataset on disk: its pictures are taken as they are; writers, where many are told, are held out whole."""
 
     pictures: tuple[Picture, ...]
     labels: npt.NDArray[np.int16]
@@ -148,7 +148,8 @@ class LabelledPictures:
 
     @classmethod
     def load(cls, path: Path, charset: str) -> LabelledPictures:
-        samples = list(open_dataset(path))
+        dataset = open_crops(path)
+        samples = list(dataset)
         labels = labels_of([sample.text for sample in samples], charset)
         outside = sorted({sample.text for sample, label in zip(samples, labels, strict=True) if label == JUNK})
         if outside:
@@ -156,7 +157,7 @@ class LabelledPictures:
                 f"{path}: the charset of the recipe has no {outside[0]!r}: add it there or drop those rows "
                 f"({len(outside)} such texts)"
             )
-        validation = np.array([held_out(sample.name) for sample in samples], bool)
+        validation = held_out_of(dataset)
         return cls(tuple(sample.picture for sample in samples), labels, validation, path.stem)
 
     def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> Picture:
@@ -171,7 +172,23 @@ def labels_of(texts: Sequence[str], charset: str) -> npt.NDArray[np.int16]:
 
 def held_out(name: str) -> bool:
     """Whether a writer, font or sample is for validation: decided by its name, so that it never changes."""
-    return hashlib.sha256(name.encode()).digest()[0] % VALIDATION_SHARE == 0
+    return _fate(name) % VALIDATION_SHARE == 0
+
+
+def held_out_of(dataset: Dataset) -> npt.NDArray[np.bool_]:
+    """Which samples of a dataset are for validation: those of whole writers or, if it has few, samples of any.
+
+    One at least of ten samples or more: somebody's own writing is seldom much.
+    """
+    owners = dataset.writers if len(set(dataset.writers)) >= VALIDATION_SHARE else dataset.names
+    apart = np.array([held_out(f"writer {owner}") for owner in owners], bool)
+    if len(apart) >= VALIDATION_SHARE and not apart.any():
+        apart[np.argmin([_fate(f"writer {owner}") for owner in owners])] = True
+    return apart
+
+
+def _fate(name: str) -> int:
+    return hashlib.sha256(name.encode()).digest()[0]
 
 
 def on_paper(ink: Picture) -> Picture:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import struct
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from drawing import sheet, write
 from numpy.typing import NDArray
 
-from edge_hwr.datasets import open_dataset
+from edge_hwr.datasets import open_crops, open_dataset
 from edge_hwr.errors import DatasetError
 from edge_hwr.picture import write_picture
 
@@ -50,6 +52,40 @@ def test_a_folder(folder: Path) -> None:
     assert dataset.labels() == ["1", "2"]
     assert all(sample.picture.shape == (48, 48) and sample.picture.dtype == np.uint8 for sample in dataset)
     assert dataset.name == str(folder)
+
+
+def test_writers_are_told(folder: Path) -> None:
+    assert open_dataset(folder).writers == ("me", "you", "me")
+    (folder / "labels.tsv").write_text("file\ttext\na.png\t1\nc.png\t1\n")
+    assert open_dataset(folder).writers == ("a.png", "c.png")
+
+
+def test_a_folder_for_each_character(folder: Path) -> None:
+    (folder / "labels.tsv").unlink()
+    (folder / "more").rename(folder / "2")
+    (folder / "é").mkdir()
+    shutil.copy(folder / "a.png", folder / "é" / "ä.PNG")
+    (folder / "é" / "notes.txt").write_text("none of the pictures")
+    dataset = open_dataset(folder)
+    assert [(sample.name, sample.text) for sample in dataset] == [("2/b.jpg", "2"), ("é/ä.PNG", "é")]
+    assert dataset[0].picture.shape == (48, 48)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_picture_whose_name_is_no_utf8_is_told(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "7") + b"/\xff.png")).write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"7/\\xff\.png is no UTF-8: rename it"):
+        open_dataset(tmp_path)
+
+
+def test_light_ink_on_dark_is_warned_of(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    open_crops(folder)
+    assert not caplog.messages
+    for sample in open_dataset(folder):
+        write_picture(folder / sample.name, 255 - sample.picture)
+    open_crops(folder)
+    assert [message for message in caplog.messages if f"{folder}: its ink looks light on dark" in message]
 
 
 @pytest.mark.parametrize("inside", ["", "hand/"])

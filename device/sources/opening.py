@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import cv2
 
 from edge_hwr.errors import SourceError, UsageError
+from edge_hwr.picture import is_picture
 
 from .picamera import Picamera
 from .picamera_settings import PicameraSettings
-from .pictures import PICTURE_SUFFIXES, Pictures
+from .pictures import Pictures
 from .source import READ_TIMEOUT_S, Source
 from .stream import Stream
 from .v4l2 import V4l2Camera
@@ -62,7 +63,7 @@ def _open_path(spec: str) -> Source:
             f"{spec!r} is no source: give a picture, a folder, a video, an address such as rtsp://HOST/PATH, "
             "v4l2:0 or picamera"
         )
-    if path.suffix.lower() in PICTURE_SUFFIXES or (size and cv2.haveImageReader(str(path))):
+    if is_picture(path) or (size and cv2.haveImageReader(str(path))):
         return Pictures(path)
     if not size:
         raise SourceError(f"{spec} is empty: give a file with a picture or a video in it")

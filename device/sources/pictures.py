@@ -10,13 +10,9 @@ from types import TracebackType
 
 from edge_hwr.errors import SourceError
 from edge_hwr.files import shown
-from edge_hwr.picture import read_picture
+from edge_hwr.picture import PICTURE_SUFFIXES, is_picture, read_picture
 
 from .source import Frame
-
-PICTURE_SUFFIXES = frozenset(
-    (".bmp", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
-)
 
 
 class Pictures:
@@ -35,7 +31,7 @@ class Pictures:
     def __enter__(self) -> Pictures:
         if self._path.is_dir():
             try:
-                files = sorted(file for file in self._path.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES)
+                files = sorted(file for file in self._path.iterdir() if is_picture(file))
             except OSError as error:
                 raise SourceError(f"{self.name} cannot be listed: {error.strerror}") from error
             if not files:

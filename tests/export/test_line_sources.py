@@ -82,7 +82,7 @@ def test_a_damaged_picture_of_a_zip_is_named(tmp_path: Path, recipe: LineRecipe)
 
 
 def test_a_file_that_is_no_picture_is_named_when_it_is_drawn(tmp_path: Path, recipe: LineRecipe):
-    folder = write_lines(tmp_path / "drawn", 24)
+    folder = write_lines(tmp_path / "drawn", 48)
     (folder / "0003.png").write_bytes(b"no picture")
     sources, _ = find_line_sources(recipe, [folder])
     with pytest.raises(Exception, match=r"drawn: 0003.png"):

@@ -111,11 +111,23 @@ def test_small_letters_may_be_written_as_small_capitals(tmp_path: Path, writers:
     assert sum(map(str.isupper, texts[1])) >= 3
 
 
-def test_writers_held_out_lend_no_hand(scans: Path, texts: Path, line_bundle: Bundle):
+def test_writers_held_out_lend_no_hand(tmp_path: Path, writers: tuple[str, str, str], texts: Path, line_bundle: Bundle):
     passages = Passages.load([texts / "en.txt"], "".join(line_bundle.labels))
-    lines = RecomposedLines(scans, passages, 5, line_bundle)
+    some = dict.fromkeys(writers, 30) | {f"who wrote little {number}": 1 for number in range(8)}
+    lines = RecomposedLines(write_scans(tmp_path / "many.zip", some), passages, 5, line_bundle)
     assert len(lines.hands) == 2
     assert not lines.validation.any()
+
+
+def test_one_writer_lends_a_hand_but_not_the_lines_held_out(tmp_path: Path, texts: Path, line_bundle: Bundle):
+    passages = Passages.load([texts / "en.txt"], "".join(line_bundle.labels))
+    scans = write_scans(tmp_path / "own.zip", {"me": 40})
+    own = ScannedLines.load(scans, "".join(line_bundle.labels))
+    (hand,) = RecomposedLines(scans, passages, 5, line_bundle).hands
+    lent = np.array([text in hand.text for text in own.texts])
+    assert own.validation.any()
+    assert not lent[own.validation].any()
+    assert lent[~own.validation].mean() > 0.8
 
 
 def test_a_recipe_gets_its_recomposed_lines(tmp_path: Path, scans: Path, texts: Path, line_bundle: Bundle):

@@ -100,6 +100,30 @@ def test_a_dataset_folder_and_emnist_are_sources(tmp_path: Path) -> None:
     assert top > 1.3 * bottom, "a 7 is upright and has its bar on top"
 
 
+def test_writers_are_held_out_whole_and_of_few_writers_samples(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "own", "0127" * 15)
+    header, *rows = (folder / "labels.tsv").read_text().splitlines()
+    for writers, whole in ((20, True), (2, False)):
+        told = [f"{row}\t{number % writers}" for number, row in enumerate(rows)]
+        (folder / "labels.tsv").write_text("\n".join([f"{header}\twriter", *told]))
+        apart = LabelledPictures.load(folder, "0127").validation
+        assert 0 < apart.sum() < 15
+        held_out = {number % writers for number in np.flatnonzero(apart).tolist()}
+        trained = {number % writers for number in np.flatnonzero(~apart).tolist()}
+        assert len(trained) == writers - whole * len(held_out)
+
+
+def test_of_little_writing_one_sample_is_held_out(tmp_path: Path) -> None:
+    for name in "abcdef":
+        folder = write_dataset(tmp_path / name, "01270127012")
+        for file in sorted(folder.glob("*.png")):
+            file.rename(folder / f"{name}{file.name}")
+        table = folder / "labels.tsv"
+        header, *rows = table.read_text().splitlines()
+        table.write_text("\n".join([header, *(name + row for row in rows)]))
+        assert 1 <= LabelledPictures.load(folder, "0127").validation.sum() <= 4
+
+
 def test_labels_outside_of_the_charset_are_named(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "own", "01A")
     with pytest.raises(DatasetError, match="'A'"):
@@ -114,7 +138,7 @@ def test_one_class_only_is_refused(tmp_path: Path) -> None:
 
 
 def test_samples_of_which_none_is_held_out_are_refused(tmp_path: Path) -> None:
-    dataset = write_dataset(tmp_path / "few", "0127")
+    dataset = write_dataset(tmp_path / "few", "01")
     assert not LabelledPictures.load(dataset, "0127").validation.any()
     sources, _ = find_sources(make_recipe({"source": "dataset", "clean": 1}, charset="0127"), [dataset])
     with pytest.raises(DatasetError, match="no samples to validate with"):

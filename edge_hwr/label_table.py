@@ -1,0 +1,179 @@
+"""Labelled pictures in a folder or a zip: a `labels.tsv` names them and says what is written on each.
+
+Its first line is the header `file<TAB>text`, with more columns if wanted. A folder without one may hold, for each
+character, a folder that is called by it, with pictures of it.
+"""
+
+from __future__ import annotations
+
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from unicodedata import normalize
+
+from edge_hwr.errors import DatasetError
+from edge_hwr.files import shown
+from edge_hwr.picture import is_picture
+
+LABELS = "labels.tsv"
+
+_MOST_SAID = 120
+"""Characters of what a library says of a damaged file."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of a `labels.tsv`: its line there, the picture's file, its text, and every column by its heading."""
+
+    line: int
+    file: str
+    text: str
+    columns: Mapping[str, str]
+
+    @property
+    def writer(self) -> str:
+        """Who wrote it, by the column `writer`; where that is not told, each picture counts for a writer of its own."""
+        return self.columns.get("writer") or self.file
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelTable:
+    """A dataset's rows, and the encoded picture of one of them (`DatasetError` if damaged)."""
+
+    name: str
+    rows: tuple[TableRow, ...]
+    encoded: Callable[[TableRow], bytes]
+
+
+def open_table(path: Path) -> LabelTable:
+    """Open a folder or a zip with `labels.tsv`, all pictures of which must be there, or folders by character.
+
+    `DatasetError` tells what is wrong, with the line it is in.
+    """
+    try:
+        return _open_folder(path) if path.is_dir() else _open_zip(path)
+    except OSError as error:
+        raise DatasetError(f"dataset {path}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+        raise DatasetError(f"dataset {path}: a zip that is damaged or cannot be opened ({_short(error)})") from error
+
+
+def is_table(path: Path) -> bool:
+    """Whether a folder is one that `open_table` would open, or a file a zip."""
+    if not path.is_dir():
+        return path.suffix.lower() == ".zip"
+    return (path / LABELS).is_file() or bool(_characters(path))
+
+
+def _open_folder(folder: Path) -> LabelTable:
+    table = folder / LABELS
+    if not table.is_file():
+        return LabelTable(shown(folder), _rows_of_characters(folder), lambda row: _read_file(folder, row.file))
+    rows = _read_table(f"dataset {table}", table.read_bytes())
+    root = folder.resolve()
+    for row in rows:
+        try:
+            picture = (folder / row.file).resolve()
+        except (RuntimeError, OSError) as error:  # the former up to Python 3.12
+            raise DatasetError(f"dataset {table}, line {row.line}: {row.file} is a link to itself") from error
+        if not picture.is_relative_to(root):
+            raise DatasetError(f"dataset {table}, line {row.line}: {row.file} lies outside of the dataset")
+        if not picture.is_file():
+            raise DatasetError(f"dataset {table}, line {row.line}: {row.file} is missing")
+    return LabelTable(shown(folder), rows, lambda row: _read_file(folder, row.file))
+
+
+def _characters(folder: Path) -> list[Path]:
+    """The pictures in folders that are called as the character on them."""
+    called = sorted(inside for inside in folder.iterdir() if len(normalize("NFC", inside.name).strip()) == 1)
+    return [file for inside in called if inside.is_dir() for file in sorted(inside.iterdir()) if is_picture(file)]
+
+
+def _rows_of_characters(folder: Path) -> tuple[TableRow, ...]:
+    pictures = _characters(folder)
+    if not pictures:
+        raise DatasetError(f"dataset {folder}: no {LABELS} in it, nor a folder of pictures for each character")
+    for file in pictures:
+        if shown(file) != str(file):
+            raise DatasetError(f"dataset {folder}: {shown(file)} is no UTF-8: rename it")
+    return tuple(
+        TableRow(number, f"{file.parent.name}/{file.name}", file.parent.name, {})
+        for number, file in enumerate(pictures, start=1)
+    )
+
+
+def _open_zip(path: Path) -> LabelTable:
+    archive = zipfile.ZipFile(path)
+    tables = [name for name in archive.namelist() if PurePosixPath(name).name == LABELS]
+    if not tables:
+        raise DatasetError(f"dataset {path}: no {LABELS} in it")
+    if len(tables) > 1:
+        raise DatasetError(
+            f"dataset {path}: holds several ({', '.join(sorted(tables)[:3])}): unpack it, and name a folder"
+        )
+    inside = PurePosixPath(tables[0]).parent  # a zip of a folder has the folder's name before all
+    rows = _read_table(f"dataset {path}, {tables[0]}", _read_member(path, archive, tables[0]))
+    members = set(archive.namelist())
+    for row in rows:
+        if str(inside / row.file) not in members:
+            raise DatasetError(f"dataset {path}, {tables[0]}, line {row.line}: {row.file} is missing")
+    return LabelTable(shown(path), rows, lambda row: _read_member(path, archive, str(inside / row.file)))
+
+
+def _read_file(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise DatasetError(f"dataset {folder}: {name}: {error.strerror or error}") from error
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        return archive.read(name)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        OSError,
+        RuntimeError,
+        EOFError,
+        UnicodeDecodeError,
+    ) as error:
+        # Damaged, encrypted, exotic.
+        raise DatasetError(f"dataset {path}: {name} cannot be unpacked: {_short(error)}") from error
+
+
+def _short(error: Exception) -> str:
+    """What an error says; some show all the bytes that they do not like."""
+    said = str(error)
+    return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}…"
+
+
+def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
+    """The rows of a `labels.tsv`; blank lines are passed over. `where` starts the errors."""
+    try:
+        lines = content.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{where}: not UTF-8 at byte {error.start}") from error
+    header = lines[0].rstrip("\r").split("\t")
+    if header[:2] != ["file", "text"]:
+        raise DatasetError(f"{where}: the first line must be the header file<TAB>text")
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        columns = line.rstrip("\r").split("\t")
+        if columns == [""]:
+            continue
+        if len(columns) < 2 or not columns[0] or not columns[1].strip():
+            raise DatasetError(f"{where}, line {number}: needs a file and a text, with a tab between them")
+        file = PurePosixPath(columns[0])
+        if "\0" in columns[0]:
+            raise DatasetError(f"{where}, line {number}: no file is called {columns[0]!r}")
+        if file.is_absolute() or ".." in file.parts:
+            raise DatasetError(f"{where}, line {number}: {file} lies outside of the dataset")
+        rows.append(TableRow(number, str(file), columns[1].strip(), dict(zip(header, columns, strict=False))))
+    if not rows:
+        raise DatasetError(f"{where}: no samples below the header")
+    return tuple(rows)
