@@ -29,9 +29,8 @@ _TEMPLATE = """\
 Description=edge-hwr: handwriting read from a camera
 Wants=network-online.target
 After=network-online.target
-# Something that fails at every start is not started for ever: 10 times in 10 minutes.
-StartLimitIntervalSec=600
-StartLimitBurst=10
+# Tried for ever: a camera that was away for a night comes back to a service that looks for it.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -45,7 +44,9 @@ TimeoutStopSec=15
 # The loop says itself that it goes round; when it does not, it is killed and started again.
 WatchdogSec=30
 Restart=on-failure
-RestartSec=5
+RestartSec=10
+# What was said wrongly stays wrong.
+RestartPreventExitStatus=2
 
 # A user of its own, made by systemd, with the devices that cameras are.
 DynamicUser=yes
@@ -103,12 +104,14 @@ def service() -> None:
 def install(file: Path, show: bool) -> None:
     """Write the unit, start it, and have it started with the machine. Needs root.
 
+    To have changed settings or another version of edge-hwr used, install once more: the service is started afresh.
+
     FILE and the files with secrets that it names may belong to root alone. What the service writes goes to
     /var/lib/edge-hwr: give such files as names without a folder.
     """
     settings = make_settings(load_settings(file))
     text = unit(file.resolve(), settings, Path(sys.executable))
-    for warning in unseen(settings, Path(sys.executable)):
+    for warning in unseen(settings, Path(sys.executable)) + moved(settings, file.resolve()):
         click.echo(f"warning: {warning}", err=True)
     if show:
         click.echo(text, nl=False)
@@ -117,7 +120,8 @@ def install(file: Path, show: bool) -> None:
     write_atomically(UNIT_FOLDER / UNIT, text.encode())
     (UNIT_FOLDER / UNIT).chmod(0o644)
     _systemctl("daemon-reload")
-    _systemctl("enable", "--now", UNIT)
+    _systemctl("enable", UNIT)
+    _systemctl("restart", UNIT)  # which starts it, too; one that runs has old settings
     click.echo(f"{UNIT} runs; `edge-hwr service status` tells how it is, `edge-hwr service logs` what it says")
 
 
@@ -157,26 +161,22 @@ def unit(config: Path, settings: Settings, python: Path) -> str:
     named, files = _named(settings)
     for path in (config, python, *named.values(), *files.values()):
         _check_for_systemd(path)
-    home = _in_homes(python)
-    if home and not _reachable(python):
-        raise UsageError(
-            f"{python} cannot be reached by another user, as the service will be: make the virtual environment "
-            "elsewhere (python3 -m venv --system-site-packages /opt/edge-hwr) and install from there"
-        )
+    for program in (python, python.resolve()):  # that of a virtual environment is a link
+        if _in_homes(program) and not _reachable(program):
+            raise UsageError(
+                f"{program} cannot be reached by another user, as the service will be: make the virtual environment "
+                "elsewhere (/usr/bin/python3 -m venv --system-site-packages /opt/edge-hwr) and install from there"
+            )
     for name, path in files.items():
         if _in_homes(path) and not _reachable(path):
             raise UsageError(f"the {name} {path} cannot be reached by another user, as the service will be: move it")
-    home = home or any(map(_in_homes, files.values()))
+    home = any(map(_in_homes, (python, python.resolve(), *files.values())))
     flags = "".join(f" --{name} {path}" for name, path in files.items())
     flags += "".join(f" --{name.replace('_', '-')} ${{CREDENTIALS_DIRECTORY}}/{name}" for name in named)
     credentials = "".join(f"LoadCredential={name}:{path}\n" for name, path in named.items())
-    # Files to write have to be in the one folder that can be written to.
-    written = {name: getattr(settings, name) for name in ("jsonl", "csv", "sqlite", "outbox", "snapshots")}
-    for name, value in written.items():
-        if value and value != "-":
-            file = STATE / Path(value).name
-            _check_for_systemd(file)
-            flags += f" --{name} {file}"
+    for name, (_, file) in _written(settings).items():
+        _check_for_systemd(file)
+        flags += f" --{name} {file}"
     if (settings.mqtt or settings.webhook) and not settings.outbox:
         flags += f" --outbox {STATE / 'outbox'}"
     return _TEMPLATE.format(
@@ -198,6 +198,28 @@ def unseen(settings: Settings, python: Path) -> list[str]:
         for folder in _PRIVATE
         if path.is_relative_to(folder)
     ]
+
+
+def moved(settings: Settings, config: Path) -> list[str]:
+    """What goes elsewhere than the settings in the file `config` say, a line for each."""
+    return [
+        f"the service writes {name} to {file}, not to {said}: it can write nowhere else"
+        for name, (said, file) in _written(settings).items()
+        if said not in (file, config.parent / file.name)
+    ]
+
+
+def _written(settings: Settings) -> dict[str, tuple[Path, Path]]:
+    """Files to write, as said and where the service writes them: into the one folder that it can write to."""
+    values = {name: getattr(settings, name) for name in ("jsonl", "csv", "sqlite", "outbox", "snapshots")}
+    files = {name: (Path(value), STATE / Path(value).name) for name, value in values.items() if value not in ("", "-")}
+    names: dict[str, str] = {}
+    for name, (said, file) in files.items():
+        if (other := names.setdefault(file.name, name)) != name:
+            raise UsageError(
+                f"{name} {said} and {other} {files[other][0]} would be one file in {STATE}: give them different names"
+            )
+    return files
 
 
 def _named(settings: Settings) -> tuple[dict[str, Path], dict[str, Path]]:

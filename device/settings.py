@@ -142,8 +142,10 @@ def files_read(settings: Settings) -> dict[str, Path]:
 
 
 def _is_own(key: str, value: str, folder: Path) -> bool:
-    shipped = {"model": shipped_bundles(), "lexicon": shipped_language_models()}
-    return value not in shipped.get(key, ()) and (folder / value).exists()
+    """Whether a value is a file or a folder in `folder`, and not a name that has a meaning of its own."""
+    meant = {"model": shipped_bundles(), "lexicon": shipped_language_models()}.get(key, ())
+    camera = key == "source" and re.match(r"(picamera|v4l2):|picamera(,|$)|/dev/|[a-z]+://", value)
+    return value not in meant and not camera and (folder / value).exists()
 
 
 def make_settings(*sources: Mapping[str, Any]) -> Settings:
@@ -178,7 +180,7 @@ def describe(settings: Settings) -> dict[str, Any]:
     shown = {item.name: value for item in fields(Settings) if (value := getattr(settings, item.name)) != item.default}
     for key in ("source", "webhook", "mqtt"):
         if "://" in str(shown.get(key, "")):
-            shown[key] = re.sub(r"//[^/@]*@|\?.*", lambda match: "//…@" if match[0][0] == "/" else "?…", shown[key])
+            shown[key] = re.sub(r"//[^/?#]*@|\?.*", lambda match: "//…@" if match[0][0] == "/" else "?…", shown[key])
     return shown
 
 

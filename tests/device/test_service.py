@@ -15,11 +15,18 @@ from click.testing import CliRunner, Result
 
 from edge_hwr.bundle import Bundle
 from edge_hwr.device import service
+from edge_hwr.device.settings import Settings
 from edge_hwr.errors import EdgeHwrError, UsageError
 
 
 def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(service.service, arguments)
+
+
+@pytest.fixture(autouse=True)
+def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that anybody reaches: the interpreter of the tests may stand in somebody's home."""
+    monkeypatch.setattr(service.sys, "executable", "/usr/bin/env")
 
 
 @pytest.fixture
@@ -74,6 +81,43 @@ def test_files_that_the_service_would_not_see_are_told(drawn_bundle: Bundle) -> 
     assert done.stdout.startswith("# Written by")
 
 
+def test_what_the_service_writes_elsewhere_is_told(settings: Path) -> None:
+    settings.write_text('jsonl = "/mnt/usb/log.jsonl"\ncsv = "table.csv"\nsqlite = "/var/lib/edge-hwr/texts.db"\n')
+    done = invoke("install", "--config", str(settings), "--print")
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        "warning: the service writes jsonl to /var/lib/edge-hwr/log.jsonl, not to /mnt/usb/log.jsonl: "
+        "it can write nowhere else"
+    ]
+    settings.write_text('jsonl = "a/out.txt"\ncsv = "b/out.txt"\n')
+    done = invoke("install", "--config", str(settings), "--print")
+    assert "would be one file in /var/lib/edge-hwr: give them different names" in str(done.exception)
+
+
+def test_a_folder_called_as_a_camera_is_no_source(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (settings.parent / "picamera").mkdir()
+    monkeypatch.chdir(settings.parent)
+    settings.write_text('source = "picamera"\n')
+    assert "--source" not in invoke("install", "--config", str(settings), "--print").stdout
+
+
+def test_an_interpreter_that_is_linked_to_a_home_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "python3").touch()
+    linked = tmp_path / "python"
+    linked.symlink_to(home / "python3")
+    monkeypatch.setattr(service, "_in_homes", lambda path: path.is_relative_to(home))
+    with pytest.raises(UsageError, match=r"home/python3 cannot be reached by another user"):
+        service.unit(tmp_path / "edge-hwr.toml", Settings(), linked)
+
+
+def test_a_service_is_tried_for_ever_but_not_with_wrong_settings(settings: Path) -> None:
+    text = invoke("install", "--config", str(settings), "--print").stdout
+    assert "StartLimitIntervalSec=0\n" in text
+    assert "RestartPreventExitStatus=2\n" in text
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 def test_systemd_finds_the_unit_valid_and_locked_in(settings: Path, tmp_path: Path) -> None:
     unit = tmp_path / "edge-hwr.service"
@@ -99,7 +143,8 @@ def test_install_logs_status_uninstall(settings: Path, systemctl: Path) -> None:
     assert not unit.exists()
     assert systemctl.read_text().splitlines() == [
         "systemctl daemon-reload",
-        "systemctl enable --now edge-hwr.service",
+        "systemctl enable edge-hwr.service",
+        "systemctl restart edge-hwr.service",
         "systemctl --no-pager --full status edge-hwr.service",
         "journalctl --no-pager --unit edge-hwr.service --lines 5 --follow",
         "systemctl disable --now edge-hwr.service",

@@ -112,7 +112,7 @@ def test_a_file_that_is_fine_is_told_without_its_secrets(tmp_path: Path) -> None
     (tmp_path / "token").chmod(0o644)
     path = tmp_path / "c.toml"
     path.write_text(
-        'source = "rtsp://user:pass-word@cam/live?key=k-e-y"\nserve = "0.0.0.0:8080"\ntoken_file = "token"\n'
+        'source = "rtsp://user:pass-word@pass-word@cam/live?key=k-e-y"\nserve = "0.0.0.0:8080"\ntoken_file = "token"\n'
         'webhook = "https://host/hook?key=k-e-y"\n'
     )
     done = check(path)
