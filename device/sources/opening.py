@@ -63,7 +63,9 @@ def _open_path(spec: str) -> Source:
             f"{spec!r} is no source: give a picture, a folder, a video, an address such as rtsp://HOST/PATH, "
             "v4l2:0 or picamera"
         )
-    if is_picture(path) or (size and cv2.haveImageReader(str(path))):
+    # Raw Motion JPEG begins as a picture does.
+    film = path.suffix.lower() in (".mjpeg", ".mjpg")
+    if is_picture(path) or (size and not film and cv2.haveImageReader(str(path))):
         return Pictures(path)
     if not size:
         raise SourceError(f"{spec} is empty: give a file with a picture or a video in it")

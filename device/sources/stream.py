@@ -41,6 +41,12 @@ class Stream:
             if time.monotonic() - start >= self._timeout_s:
                 raise SourceTimeoutError(f"{self.name} did not answer within {self._timeout_s:g} s: is the camera on?")
             raise SourceError(f"{self.name} cannot be opened: check the address, and that it serves a video stream")
+        if self._decoder.duration_s and self.name.startswith("http"):
+            # All of it comes at once: of what has the newest frame alone read, next to nothing would be left.
+            self._decoder.close()
+            raise SourceError(
+                f"{self.name} is a recording or a picture, no live stream: download it, and give the file"
+            )
         return self
 
     def __exit__(
@@ -76,6 +82,10 @@ class Stream:
             raise SourceTimeoutError(f"{self.name} has stalled: no frame for {self._timeout_s:g} s")
         if decoder.duration_s and self._sequence:
             return None
+        if self._sequence == 1:
+            raise SourceError(
+                f"{self.name} has ended after one picture: is it an address of snapshots, not of a stream?"
+            )
         raise SourceError(f"{self.name} has ended: the connection was closed or broken")
 
 

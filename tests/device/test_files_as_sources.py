@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from barcode import BarcodeReader, numbered_frame, write_video
+from barcode import BarcodeReader, jpeg, numbered_frame, write_video
 from collector import Collector
 
 from edge_hwr.device.loop import Tally, run_loop
@@ -44,6 +44,13 @@ def test_a_picture_is_known_by_its_content_too(tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_bytes(cv2.imencode(".png", numbered_frame(77))[1].tobytes())
     assert numbers_in(path) == [77]
+
+
+@pytest.mark.parametrize("suffix", [".mjpeg", ".MJPG"])
+def test_raw_motion_jpeg_is_a_video(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"film{suffix}"
+    path.write_bytes(b"".join(jpeg(number) for number in range(8)))
+    assert numbers_in(path) == list(range(8))
 
 
 def test_max_frames_and_stop_end_the_loop(tmp_path: Path) -> None:

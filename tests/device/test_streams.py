@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from statistics import median
 
 import pytest
-from barcode import BarcodeReader, jpeg
+from barcode import BarcodeReader, jpeg, write_video
 from mjpeg_server import Script, endless, frames, freeze, part, raw, serve
 
 from edge_hwr.device.live import Live
@@ -40,6 +44,25 @@ def numbers_before_failure(url: str, message: str, error: type[SourceError] = So
 def test_a_stream_that_is_closed_has_died() -> None:
     with serve(frames(10, 0.01)) as url:
         assert numbers_before_failure(url, "has ended: the connection was closed") == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "read"),
+    [
+        ("film.avi", "a recording or a picture, no live stream: download it", []),
+        ("puzzle.jpg", "a recording or a picture, no live stream: download it", []),
+        ("snapshot.jpg", "has ended after one picture: is it an address of snapshots", [7]),
+    ],
+)
+def test_what_is_no_live_stream_is_told(tmp_path: Path, name: str, message: str, read: list[int]) -> None:
+    write_video(tmp_path / "film.avi", 40)
+    (tmp_path / "snapshot.jpg").write_bytes(jpeg(7))
+    shutil.copy(Path(__file__).parents[2] / "samples" / "puzzle.jpg", tmp_path)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert numbers_before_failure(f"http://127.0.0.1:{server.server_port}/{name}", message) == read
+        server.shutdown()
 
 
 def test_a_stream_that_freezes_is_noticed_in_time() -> None:
