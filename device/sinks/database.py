@@ -17,6 +17,10 @@ CREATE TABLE IF NOT EXISTS results (
     age_ms REAL NOT NULL, confidence REAL NOT NULL, text TEXT NOT NULL, result TEXT NOT NULL)
 """
 _INSERT = "INSERT INTO results VALUES (NULL, :utc, :source, :image, :sequence, :age_ms, :confidence, :text, :result)"
+_COLUMNS = {"id", "utc", "source", "image", "sequence", "age_ms", "confidence", "text", "result"}
+
+_OPENING_S = 5.0
+_BUSY_MS = 20
 
 
 class Sqlite:
@@ -34,8 +38,12 @@ class Sqlite:
     def __enter__(self) -> Sqlite:
         try:
             self._database = open_database(self._path, _TABLE, fsync=self._fsync)
+            columns = {row[1] for row in self._database.execute("PRAGMA table_info(results)")}
         except sqlite3.Error as error:
             raise SinkError(f"{self._path} cannot be opened: {error}; choose another file") from error
+        if columns != _COLUMNS:
+            self._database.close()
+            raise SinkError(f"{self._path} has a table `results` of another making; choose another file")
         return self
 
     def __exit__(
@@ -55,16 +63,20 @@ class Sqlite:
             raise SinkError(f"{self._path} cannot be written: {error}; choose another file or make room") from error
 
 
-def open_database(path: str | Path, table: str, *, fsync: bool = False) -> sqlite3.Connection:
+def open_database(path: str | Path, table: str, *, fsync: bool = False, alone: bool = False) -> sqlite3.Connection:
     """A database with `table` in it, safe against crashes of the process, and with `fsync` against those of the power.
 
-    Raises sqlite3.Error. The connection may be used in any thread, by one at a time.
+    With `alone` no other may open it meanwhile. Raises sqlite3.Error. The connection may be used in any thread, by one
+    at a time; where others have locked the database it fails at once: the loop must not wait for them.
     """
-    database = sqlite3.connect(path, timeout=5, check_same_thread=False)
+    database = sqlite3.connect(path, timeout=_OPENING_S, check_same_thread=False)
     try:
+        if alone:
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
         database.execute(table)
+        database.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     except sqlite3.Error:
         database.close()
         raise

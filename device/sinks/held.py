@@ -10,6 +10,7 @@ from types import TracebackType
 from edge_hwr.errors import SinkEndedError, SinkError
 
 from ..result import Result
+from ..wording import counted
 from .sink import Sink
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ HOLD = 10_000
 """How many results are kept for a sink: some 50 MB of full pages."""
 
 RETRY_S = 1.0
+
+FAREWELL_S = 1.0
+"""For how long, at the end, to try."""
 
 
 class Held:
@@ -46,10 +50,12 @@ class Held:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._waiting:
-                self._hand_over()
+            self._hand_over_at_last()
         except SinkError as refusal:
-            raise SinkError(f"{refusal} ({len(self._waiting)} results are lost)") from refusal
+            loss = f"{refusal} ({counted(len(self._waiting), 'result')} lost)"
+            if error is None:
+                raise SinkError(loss) from refusal
+            log.error("%s", loss)  # what ended the run is told by its own error
         finally:
             self._sink.__exit__(kind, error, trace)
 
@@ -68,6 +74,16 @@ class Held:
             self._retry_at = time.monotonic() + RETRY_S
             if first_refusal:
                 log.warning("%s: results are kept until it can be written", refusal)
+
+    def _hand_over_at_last(self) -> None:
+        deadline = time.monotonic() + FAREWELL_S
+        while self._waiting:
+            try:
+                self._hand_over()
+            except SinkError as refusal:
+                if isinstance(refusal, SinkEndedError) or time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_S / 10)
 
     def _hand_over(self) -> None:
         kept = len(self._waiting)

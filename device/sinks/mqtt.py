@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from edge_hwr.errors import RuntimeMissingError, UsageError
 
@@ -70,7 +70,9 @@ class Mqtt(Delivery):
             raise UsageError(f"{device!r} is no name of a device: use up to 64 letters, digits, - and _")
         self._secure = parts.scheme == "mqtts"
         self._host, self._port = parts.hostname, port or (8883 if self._secure else 1883)
-        self._user, self._password = parts.username, password
+        self._user, self._password = unquote(parts.username or ""), password
+        if password and not self._user:
+            raise UsageError("a password is for a user, whom the broker's address names: mqtt://USER@HOST")
         self._device = device
         self._base = f"edge-hwr/{device}"
         self._live = live

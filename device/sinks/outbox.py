@@ -57,9 +57,11 @@ class Outbox:
 
     def __enter__(self) -> Outbox:
         try:
-            self._database = open_database(self._path, _TABLE)
+            self._database = open_database(self._path, _TABLE, alone=True)
             (self._count,) = self._database.execute("SELECT COUNT(*) FROM outbox").fetchone()
         except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise SinkError(f"{self._path} is used by another run: give each an outbox of its own") from error
             raise SinkError(f"{self._path} cannot be opened: {error}; choose another folder for the outbox") from error
         return self
 
@@ -81,11 +83,9 @@ class Outbox:
 
     def post(self, result: Result) -> None:
         """Add a result. Raises SinkError when it cannot be written."""
-        self._change(
-            [("INSERT INTO outbox (body) VALUES (?)", [(json.dumps(result.record(), ensure_ascii=False),)])], 1
-        )
+        self._change("INSERT INTO outbox (body) VALUES (?)", [(json.dumps(result.record(), ensure_ascii=False),)], 1)
         if self._count > self._limit:
-            self._change([("DELETE FROM outbox WHERE id = (SELECT MIN(id) FROM outbox)", [()])], -1)
+            self._change("DELETE FROM outbox WHERE id = (SELECT MIN(id) FROM outbox)", [()], -1)
             self._dropped += 1
             if self._dropped % 1000 == 1:
                 log.error(
@@ -101,21 +101,21 @@ class Outbox:
                 Letter(number, body, bool(tried)) for number, body, tried in database.execute(query, (last_id, count))
             ]
         if letters:
-            self._change([("UPDATE outbox SET tried = 1 WHERE id = ?", [(letter.id,) for letter in letters])], 0)
+            self._change("UPDATE outbox SET tried = 1 WHERE id = ?", [(letter.id,) for letter in letters], 0)
         return letters
 
     def delivered(self, ids: Iterable[int]) -> None:
         """Forget letters that have arrived."""
         gone = [(number,) for number in ids]
         if gone:
-            self._change([("DELETE FROM outbox WHERE id = ?", gone)], -len(gone))
+            self._change("DELETE FROM outbox WHERE id = ?", gone, -1)
 
-    def _change(self, statements: list[tuple[str, list[tuple[Any, ...]]]], growth: int) -> None:
+    def _change(self, statement: str, parameters: list[tuple[Any, ...]], growth: int) -> None:
+        """Run a statement with each of some parameters; the outbox grows by so many letters for each row changed."""
         try:
             with self._lock, self._open() as database:
-                for statement, rows in statements:
-                    database.executemany(statement, rows)
-                self._count += growth
+                # Not one for each asked for: what has arrived may have been dropped meanwhile.
+                self._count += growth * database.executemany(statement, parameters).rowcount
         except sqlite3.Error as error:
             raise SinkError(f"{self._path} cannot be written: {error}; make room") from error
 

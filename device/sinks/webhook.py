@@ -17,8 +17,8 @@ from .outbox import Outbox
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
-_LATER = (408, 425, 429)
-"""The only refusals of the class 4xx after which the same request may succeed."""
+_REFUSED = (400, 413, 422)
+"""Answers that are about one result; others (a token out of date, a proxy whose server is away) are about all."""
 
 
 _IN_ADDRESSES = "/?%:@!$&'()*+,;=~[]"
@@ -29,8 +29,8 @@ class Webhook(Delivery):
     """Posts each result as JSON to `url`; answers 2xx to be counted as delivered.
 
     The object is the one of JsonLines with `id`, which counts from 1, and `duplicate`, true when it may have arrived
-    before. A server that is away, or answers 5xx, is tried again; a result that it refuses (4xx) is dropped and logged.
-    `token` is sent as `Authorization: Bearer`. Redirections are not followed.
+    before. A server that is away, or answers anything but 2xx, is tried again; a result that it refuses (400, 413,
+    422) is dropped and logged. `token` is sent as `Authorization: Bearer`. Redirections are not followed.
     """
 
     def __init__(self, url: str, outbox: Outbox, *, token: str = "") -> None:
@@ -63,13 +63,13 @@ class Webhook(Delivery):
                 connection.request("POST", self._target, json.dumps(letters[0].to_json()).encode(), self._headers)
                 answer = connection.getresponse()
                 answer.read(65536)
-                if answer.status // 100 != 2 and (answer.status // 100 != 4 or answer.status in _LATER):
-                    raise ConnectionError(f"the server answers {answer.status}")
-                if answer.status // 100 == 4:
+                if answer.status // 100 != 2 and answer.status not in _REFUSED:
+                    raise ConnectionError(f"the server answers {answer.status} ({answer.reason})")
+                if answer.status in _REFUSED:
                     log.error("%s refuses result %d with %d: it is dropped", self.name, letters[0].id, answer.status)
                 self.outbox.delivered([letters[0].id])
                 self.progressed()
-                if answer.will_close:
+                if answer.will_close or not answer.isclosed():  # the rest of a long answer is in the way
                     return
         except http.client.HTTPException as error:
             raise ConnectionError(f"the connection was broken ({type(error).__name__})") from error

@@ -8,6 +8,7 @@ import logging
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from results import result
 from edge_hwr.device.result import Result
 from edge_hwr.device.sinks import Csv, Held, JsonLines, Outbox, Sqlite, held
 from edge_hwr.device.sinks.lines import KEPT
-from edge_hwr.errors import SinkError
+from edge_hwr.errors import PictureError, SinkError
 
 
 def sequences(path: Path) -> list[int]:
@@ -169,9 +170,46 @@ def test_a_disk_that_stays_full_is_told_once_and_at_the_end(caplog: pytest.LogCa
         patient = Held(sink).__enter__()
         for sequence in range(20):
             patient.write(result("1", sequence=sequence))
-        with pytest.raises(SinkError, match=r"disk full \(20 results are lost\)"):
+        with pytest.raises(SinkError, match=r"disk full \(20 results lost\)"):
             patient.__exit__(None, None, None)
     assert len(caplog.records) == 1
+
+
+def test_what_ended_a_run_is_not_hidden_by_a_full_disk(caplog: pytest.LogCaptureFixture) -> None:
+    sink = Moody()
+    sink.failing = True
+
+    def run() -> None:
+        with Held(sink) as patient:
+            patient.write(result("1"))
+            raise PictureError("b.jpg: no picture")
+
+    with pytest.raises(PictureError, match="no picture"):
+        run()
+    assert "disk full (1 result lost)" in caplog.text
+
+
+def test_a_database_that_others_lock_does_not_hold_the_loop_up(tmp_path: Path) -> None:
+    path = tmp_path / "texts.sqlite"
+    with Held(Sqlite(path)) as sink:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        start = time.monotonic()
+        for text in ("12", "345"):
+            sink.write(result(text))
+        assert time.monotonic() - start < 0.5
+        other.execute("COMMIT")
+        other.close()
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT text FROM results").fetchall() == [("12",), ("345",)]
+
+
+def test_a_table_of_another_making_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mine.sqlite"
+    with closing(sqlite3.connect(path)) as mine:
+        mine.execute("CREATE TABLE results (question TEXT, answer TEXT)")
+    with pytest.raises(SinkError, match="has a table `results` of another making"), Sqlite(path):
+        pass
 
 
 def test_patience_has_a_bound() -> None:
@@ -200,6 +238,36 @@ def test_an_outbox_survives_and_says_what_was_tried(tmp_path: Path) -> None:
         assert [letter.id for letter in outbox.after(0, 10)] == [4]
     with pytest.raises(SinkError, match="is closed"):
         outbox.post(result("5"))
+
+
+def test_two_runs_do_not_share_an_outbox(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with Outbox(path) as outbox:
+        outbox.post(result("1"))
+        with pytest.raises(SinkError, match=r"outbox\.sqlite is used by another run"), Outbox(path):
+            pass
+        outbox.post(result("2"))
+    with Outbox(path) as outbox:
+        assert [json.loads(letter.body)["text"] for letter in outbox.after(0, 9)] == ["1", "2"]
+
+
+@given(st.lists(st.sampled_from(["post", "take", "deliver"]), max_size=60))
+def test_an_outbox_counts_what_it_holds_whatever_arrives_late(steps: list[str]) -> None:
+    """What was taken may be dropped by a full outbox before it is known to have arrived."""
+    with Outbox(":memory:", limit=3) as outbox:
+        taken: list[int] = []
+        posted: list[int] = []
+        for step in steps:
+            if step == "post":
+                posted.append(len(posted) + 1)
+                outbox.post(result(str(posted[-1])))
+            elif step == "take":
+                taken = [letter.id for letter in outbox.after(0, 2)]
+            else:
+                outbox.delivered(taken)
+            held_now = [letter.id for letter in outbox.after(0, 100)]
+            assert len(outbox) == len(held_now) <= 3
+            assert held_now == posted[len(posted) - len(held_now) :]
 
 
 def test_a_full_outbox_drops_the_oldest(caplog: pytest.LogCaptureFixture) -> None:

@@ -165,6 +165,11 @@ def test_addresses_that_cannot_be_meant(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_a_password_without_a_user_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"a password is for a user, whom the broker's address names"):
+        Mqtt("mqtt://host", Outbox(":memory:"), Live(), device="desk", password="s3cret")
+
+
 def test_names_of_devices_are_parts_of_topics() -> None:
     with pytest.raises(UsageError, match="is no name of a device"):
         Mqtt("mqtt://host", Outbox(":memory:"), Live(), device="a/b")

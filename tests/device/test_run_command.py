@@ -175,7 +175,7 @@ def test_a_full_disk_is_told_at_once_and_at_the_end(tmp_path: Path) -> None:
     warning, error = done.stderr.splitlines()
     assert warning.startswith("WARNING: /dev/full cannot be written: No space left on device")
     assert error.startswith("edge-hwr: error: /dev/full cannot be written: No space left on device")
-    assert error.endswith("(1 results are lost)")
+    assert error.endswith("(1 result lost)")
     assert done.returncode == 1
 
 
@@ -203,7 +203,7 @@ def test_everywhere_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "secret").write_text("0123456789abcdef")
     (tmp_path / "c.toml").write_text(
         'jsonl = "out.jsonl"\ncsv = "out.csv"\nsqlite = "out.sqlite"\noutbox = "outbox"\nserve = "0"\n'
-        'webhook = "http://127.0.0.1:9/"\nmqtt = "mqtt://127.0.0.1:9"\nmqtt_password_file = "secret"\n'
+        'webhook = "http://127.0.0.1:9/"\nmqtt = "mqtt://desk@127.0.0.1:9"\nmqtt_password_file = "secret"\n'
         'token_file = "secret"\nregion = "0,0,640,240"\n'
     )
     done = CliRunner().invoke(run_command, ["--config", str(tmp_path / "c.toml"), "--source", str(tmp_path)])

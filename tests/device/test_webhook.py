@@ -21,8 +21,10 @@ from edge_hwr.errors import SinkError, UsageError
 
 
 @contextmanager
-def receiver(*statuses: int, port: int = 0) -> Iterator[tuple[str, list[tuple[dict[str, Any], str]]]]:
-    """A server that answers with `statuses`, then 204; its URL, and what it was sent, with the authorization."""
+def receiver(
+    *statuses: int, port: int = 0, answer: bytes = b""
+) -> Iterator[tuple[str, list[tuple[dict[str, Any], str]]]]:
+    """A server that answers with `statuses`, then 200; its URL, and what it was sent, with the authorization."""
     received: list[tuple[dict[str, Any], str]] = []
     answers = iter(statuses)
 
@@ -32,9 +34,10 @@ def receiver(*statuses: int, port: int = 0) -> Iterator[tuple[str, list[tuple[di
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             received.append((body, self.headers.get("Authorization", "")))
-            self.send_response(next(answers, 204))
-            self.send_header("Content-Length", "0")
+            self.send_response(next(answers, 200))
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -82,6 +85,23 @@ def test_a_result_that_is_refused_does_not_block_the_others(caplog: pytest.LogCa
     assert [body["text"] for body, _ in received] == ["1", "2"]
     assert "refuses result 1 with 422: it is dropped" in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 302])
+def test_what_concerns_all_results_costs_none(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A token out of date, a proxy whose server is away, an address that has moved."""
+    with receiver(status, status) as (url, received), Webhook(url, Outbox(":memory:")) as sink:
+        sink.write(result("1"))
+        sink.write(result("2"))
+    assert [body["text"] for body, _ in received] == ["1", "1", "1", "2"]
+    assert f"the server answers {status}" in caplog.text
+
+
+def test_a_long_answer_does_not_hold_the_next_up() -> None:
+    with receiver(answer=b"x" * 200_000) as (url, received), Webhook(url, Outbox(":memory:")) as sink:
+        for text in "123":
+            sink.write(result(text))
+    assert [(body["text"], body["duplicate"]) for body, _ in received] == [("1", False), ("2", False), ("3", False)]
 
 
 def test_what_an_absent_server_missed_is_delivered_by_the_next_run(
