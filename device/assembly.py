@@ -67,8 +67,6 @@ def check_parts(settings: Settings) -> None:
 def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
     """The sinks that `settings` ask for, not open yet."""
     _check_files(settings)
-    if not settings.quiet and settings.jsonl != "-":
-        yield Terminal()
     rotate_bytes = settings.rotate_mb * 1_000_000
     if settings.jsonl:
         yield Held(JsonLines(settings.jsonl, rotate_bytes=rotate_bytes, fsync=settings.fsync))
@@ -95,6 +93,8 @@ def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
                 temperature=lambda: condition().temperature_c,
             )
         )
+    if not settings.quiet and settings.jsonl != "-":
+        yield Terminal()  # last: whoever reads it may go at any time, as `head` does
 
 
 def _check_files(settings: Settings) -> None:
@@ -103,6 +103,8 @@ def _check_files(settings: Settings) -> None:
     source = Path(settings.source).resolve()
     for key in ("snapshots", "outbox", "jsonl", "csv", "sqlite"):
         name = getattr(settings, key)
+        if name == "-" and key != "jsonl":
+            raise UsageError(f"--{key} -: only JSON lines are printed; name a file")
         if not name or name == "-":
             continue
         path = Path(name).resolve()

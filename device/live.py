@@ -23,12 +23,16 @@ AGE_BOUNDS_S = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.
 """Upper bounds of the buckets in which ages are counted; a last bucket holds what is older."""
 
 
+HUNG_S, HUNG_READINGS = 10.0, 4.0
+"""A live loop that shows nothing for so many seconds, and so many times as long as the last reading took, hangs."""
+
+
 class State(StrEnum):
     """What a loop can be in. It goes from `starting` to `live`, and back to `live` from what went wrong."""
 
     STARTING = "starting"
     LIVE = "live"
-    STALLED = "stalled"  # open, but no frame for a while
+    STALLED = "stalled"  # open, but no frame for a while, or nothing done with those that come
     RECOVERING = "recovering"  # closed after a failure, and about to be opened again
     FAILED = "failed"  # given up
     ENDED = "ended"  # as asked, or at the end of a recording
@@ -89,15 +93,19 @@ class Live:
         self._reason = ""
         self._since = time.monotonic()
         self._view: View | None = None
+        self._shown = self._since
         self._listeners: tuple[Callable[[], None], ...] = ()
 
     @property
     def state(self) -> State:
-        return self._state
+        """The state of the loop; a live one that does not go round any more is stalled, whatever its source does."""
+        return State.STALLED if self._hung_s() else self._state
 
     @property
     def reason(self) -> str:
         """Why the loop is in its state, in one line; empty when all is well."""
+        if hung_s := self._hung_s():
+            return f"nothing was read for {hung_s:.0f} s: a full pipe, a disk or the model holds the loop up"
         return self._reason
 
     @property
@@ -131,6 +139,7 @@ class Live:
     def show(self, view: View) -> None:
         """Publish the newest view."""
         self._view = view
+        self._shown = time.monotonic()
         self._tell()
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -143,6 +152,18 @@ class Live:
                 self._listeners = tuple(other for other in self._listeners if other is not listener)
 
         return forget
+
+    def _hung_s(self) -> float:
+        """Seconds since the last frame was done with, of a live loop that needs longer than it can be meant to; else 0.
+
+        The loop itself cannot say it. Nor is it the thread that drains the source, which goes on.
+        """
+        if self._state is not State.LIVE:
+            return 0.0
+        view = self._view
+        usual_s = view.reading.ms.get("total", 0.0) / 1e3 if view is not None else 0.0
+        since_s = time.monotonic() - max(self._shown, self._since)
+        return since_s if since_s > HUNG_S + HUNG_READINGS * usual_s else 0.0
 
     def _tell(self) -> None:
         for listener in self._listeners:

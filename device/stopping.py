@@ -11,12 +11,18 @@ from types import FrameType
 
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second signal ends the process at once, should the first not do."""
+    """An event that Ctrl-C, SIGTERM and a terminal that is closed set; a second signal, of any of these kinds, ends the
+    process at once, should the first not do. What is ignored (as `nohup` has it) stays so."""
     stop = threading.Event()
-    caught = (signal.SIGINT, signal.SIGTERM)
+    caught = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        for number in caught:
+            signal.signal(number, signal.SIG_DFL)
         stop.set()
 
     before = {number: signal.signal(number, on_signal) for number in caught}

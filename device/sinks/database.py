@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -34,33 +36,59 @@ class Sqlite:
         self._path = path
         self._fsync = fsync
         self._database: sqlite3.Connection | None = None
+        self._opened: os.stat_result
 
     def __enter__(self) -> Sqlite:
-        try:
-            self._database = open_database(self._path, _TABLE, fsync=self._fsync)
-            columns = {row[1] for row in self._database.execute("PRAGMA table_info(results)")}
-        except sqlite3.Error as error:
-            raise SinkError(f"{self._path} cannot be opened: {error}; choose another file") from error
-        if columns != _COLUMNS:
-            self._database.close()
-            raise SinkError(f"{self._path} has a table `results` of another making; choose another file")
+        self._open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def write(self, result: Result) -> None:
+        record = result.record()
+        database = self._followed()
+        try:
+            with database:
+                database.execute(_INSERT, {**record, "result": json.dumps(record, ensure_ascii=False)})
+        except sqlite3.Error as error:
+            raise SinkError(f"{self._path} cannot be written: {error}; choose another file or make room") from error
+
+    def _followed(self) -> sqlite3.Connection:
+        """The open database, or a new one where that was moved away or removed, as is done with old results."""
+        if self._database is not None and self._is_there():
+            return self._database
+        if self._database is not None:
+            with suppress(sqlite3.Error):  # what is still in the file beside it would be lost: SQLite leaves it there
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._close()
+        return self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._database = open_database(self._path, _TABLE, fsync=self._fsync)
+            self._opened = os.stat(self._path)
+            columns = {row[1] for row in self._database.execute("PRAGMA table_info(results)")}
+        except (sqlite3.Error, OSError) as error:
+            self._close()
+            raise SinkError(f"{self._path} cannot be opened: {error}; choose another file") from error
+        if columns != _COLUMNS:
+            self._close()
+            raise SinkError(f"{self._path} has a table `results` of another making; choose another file")
+        return self._database
+
+    def _close(self) -> None:
         if self._database is not None:
             self._database.close()
             self._database = None
 
-    def write(self, result: Result) -> None:
-        assert self._database is not None, "write within the context only"
-        record = result.record()
+    def _is_there(self) -> bool:
         try:
-            with self._database:
-                self._database.execute(_INSERT, {**record, "result": json.dumps(record, ensure_ascii=False)})
-        except sqlite3.Error as error:
-            raise SinkError(f"{self._path} cannot be written: {error}; choose another file or make room") from error
+            return os.path.samestat(os.stat(self._path), self._opened)
+        except FileNotFoundError:
+            return False
 
 
 def open_database(path: str | Path, table: str, *, fsync: bool = False, alone: bool = False) -> sqlite3.Connection:

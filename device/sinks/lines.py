@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -48,6 +49,7 @@ class LineFile:
     def append(self, line: bytes) -> None:
         """Append a line, which has its newline."""
         try:
+            self._follow()
             if self._fd < 0:
                 self._open()  # again: it could not be when the last one was full
             size = os.fstat(self._fd).st_size
@@ -61,10 +63,23 @@ class LineFile:
                 os.fsync(self._fd)
         except SinkError:
             raise  # it could not be opened, and says so
-        except BrokenPipeError:
-            raise  # a reader of our output that has seen enough is no error of ours
         except OSError as error:
+            if self._standard_output and isinstance(error, BrokenPipeError):
+                raise  # a reader of our output that has seen enough is no error of ours
             raise self._error("written", error) from error
+
+    def _follow(self) -> None:
+        """Close a file that was moved away or removed, as is done with old logs: the next line begins a new one."""
+        if self._fd < 0 or self._standard_output:
+            return
+        opened = os.fstat(self._fd)
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            self._close()
+        else:
+            if not os.path.samestat(opened, there):
+                self._close()
 
     def _at_the_beginning(self) -> bool:
         state = os.fstat(self._fd)
@@ -97,7 +112,10 @@ class LineFile:
             return
         self._check_heading()
         try:
-            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            # Without waiting: for a pipe that nobody reads that would be for ever.
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+            self._fd = os.open(self._path, flags, 0o644)
+            os.set_blocking(self._fd, True)
             self._end_last_line()
         except OSError as error:
             raise self._error("opened", error) from error
@@ -131,4 +149,6 @@ class LineFile:
         self._fd = -1
 
     def _error(self, what: str, error: OSError) -> SinkError:
+        if error.errno in (errno.ENXIO, errno.EPIPE):
+            return SinkError(f"{self._path} cannot be {what}: nobody reads this pipe")
         return SinkError(f"{self._path} cannot be {what}: {error.strerror}; choose another file or make room")

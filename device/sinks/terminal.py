@@ -7,6 +7,8 @@ from typing import TextIO
 
 import click
 
+from edge_hwr.errors import SinkError
+
 from ..result import Result
 
 NO_TEXT = "(no text)"
@@ -37,4 +39,9 @@ class Terminal:
         self._last = shown
         heading = f"{click.style(result.name, bold=True)}\n" if result.name else ""
         text = result.reading.text or click.style(NO_TEXT, dim=True)
-        click.echo(heading + text, file=self._stream)
+        try:
+            click.echo(heading + text, file=self._stream)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise SinkError(f"standard output cannot be written: {error.strerror}") from error

@@ -169,6 +169,26 @@ def test_a_camera_that_is_absent_is_one_line_and_an_exit() -> None:
     assert_one_line(run("--source", "v4l2:77"), "no such camera")
 
 
+def test_what_is_printed_may_fail_but_not_before_it_is_kept(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "page.png"), page("1"))
+    kept = tmp_path / "out.jsonl"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command("--source", tmp_path, "--jsonl", kept), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert done.returncode == 1
+    assert "error: standard output cannot be written: No space left on device" in done.stderr
+    assert json.loads(kept.read_text())["text"] == "1"
+
+
+@pytest.mark.parametrize("sink", ["csv", "sqlite", "snapshots"])
+def test_only_json_lines_are_printed(tmp_path: Path, sink: str) -> None:
+    cv2.imwrite(str(tmp_path / "page.png"), page("1"))
+    done = run("--source", tmp_path, f"--{sink}", "-", "--serve", "0")
+    assert done.returncode == 2
+    assert done.stderr == f"edge-hwr: error: --{sink} -: only JSON lines are printed; name a file\n"
+
+
 def test_a_full_disk_is_told_at_once_and_at_the_end(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "page.png"), page("1"))
     done = run("--source", tmp_path, "--quiet", "--jsonl", "/dev/full")

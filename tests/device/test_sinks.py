@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +16,20 @@ import pytest
 from results import result
 
 from edge_hwr.device.result import Result
-from edge_hwr.device.sinks import Csv, JsonLines, Terminal
+from edge_hwr.device.sinks import Csv, Held, JsonLines, Sqlite, Terminal
 from edge_hwr.errors import SinkError
+
+
+def texts(path: Path) -> list[str]:
+    """The texts in a file of any kind."""
+    content = path.read_bytes()
+    if content.startswith(b"SQLite"):
+        with closing(sqlite3.connect(path)) as database:
+            return [text for (text,) in database.execute("SELECT text FROM results ORDER BY id")]
+    lines = content.decode().splitlines()
+    if content.startswith(b"{"):
+        return [json.loads(line)["text"] for line in lines]
+    return [row["text"] for row in csv.DictReader(lines)]
 
 
 def printed(*results: Result) -> str:
@@ -71,14 +86,32 @@ def test_a_full_disk() -> None:
         sink.write(result("1"))
 
 
-def test_a_pipe_that_nobody_reads_is_left_to_the_command_line(tmp_path: Path) -> None:
+def test_a_pipe_that_nobody_reads_is_told_and_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
+    with pytest.raises(SinkError, match="pipe cannot be opened: nobody reads this pipe"), JsonLines(path):
+        pass
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with JsonLines(path) as sink:
+    with Held(JsonLines(path)) as sink:
         os.close(reading)
-        with pytest.raises(BrokenPipeError):
-            sink.write(result("1"))
+        sink.write(result("1"))
+        assert sink.waiting == 1
+        reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    assert [json.loads(line)["text"] for line in os.read(reading, 10_000).splitlines()] == ["1"]
+    os.close(reading)
+
+
+@pytest.mark.parametrize("kind", [JsonLines, Csv, Sqlite])
+def test_a_file_that_is_moved_away_is_begun_anew(tmp_path: Path, kind: type[JsonLines | Csv | Sqlite]) -> None:
+    path, moved = tmp_path / "texts", tmp_path / "yesterday"
+    with kind(path) as sink:
+        sink.write(result("1"))
+        path.rename(moved)
+        sink.write(result("2"))
+        path.unlink()
+        sink.write(result("3"))
+        sink.write(result("4"))
+    assert [texts(moved), texts(path)] == [["1"], ["3", "4"]]
 
 
 def test_a_disk_that_fills_within_a_line_leaves_whole_lines(tmp_path: Path) -> None:

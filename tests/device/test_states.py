@@ -16,10 +16,12 @@ from barcode import BarcodeReader, numbered_frame
 from cameras import Scripted
 from collector import Collector
 
+from edge_hwr.device import live as live_module
 from edge_hwr.device import loop
 from edge_hwr.device.live import Live, State
 from edge_hwr.device.loop import Watch, run_loop
 from edge_hwr.device.region import Region
+from edge_hwr.device.result import Result
 from edge_hwr.device.retries import Retries, RetryBounds
 from edge_hwr.errors import SourceError, SourceTimeoutError, UsageError
 
@@ -45,6 +47,36 @@ def test_a_source_that_fails_is_opened_again_and_goes_on_counting() -> None:
     sequences = [result.sequence for result in collector.results]
     assert sequences == sorted(set(sequences))
     assert sequences[-1] == 27
+
+
+def test_a_loop_that_hangs_in_a_sink_is_not_called_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that drains the camera goes on, and knows nothing of it."""
+    monkeypatch.setattr(live_module, "HUNG_S", 0.1)
+    hanging, told, stop = threading.Event(), threading.Event(), threading.Event()
+
+    class Full(Collector):
+        def write(self, result: Result) -> None:
+            hanging.set()
+            assert told.wait(20)
+
+    live = Live()
+    camera = Scripted(lambda k: numbered_frame(k))
+    running = threading.Thread(
+        target=run_loop, args=(camera, BarcodeReader(), [Full()]), kwargs={"stop": stop, "live": live}
+    )
+    running.start()
+    assert hanging.wait(10)
+    deadline = time.monotonic() + 10
+    while live.state is not State.STALLED and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert live.state is State.STALLED
+    assert "holds the loop up" in live.reason
+    told.set()
+    while live.state is not State.LIVE and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (live.state, live.reason) == (State.LIVE, "")
+    stop.set()
+    running.join()
 
 
 def test_a_source_that_stays_dead_is_given_up_after_five_tries() -> None:

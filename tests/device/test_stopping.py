@@ -29,7 +29,7 @@ print("ended after", tally.frames, flush=True)
 
 
 @pytest.mark.parametrize("script", [(endless(0.01),), (frames(5), freeze)], ids=["flowing", "frozen"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_loop_cleanly(number: signal.Signals, script: tuple[Script, ...]) -> None:
     with serve(*script) as url, running(sys.executable, "-c", PROGRAM, url, HERE) as process:
         assert process.stdout is not None
@@ -44,7 +44,8 @@ def test_a_signal_ends_the_loop_cleanly(number: signal.Signals, script: tuple[Sc
     assert process.returncode == 0
 
 
-def test_a_second_signal_ends_what_does_not_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_what_does_not_end(tmp_path: Path, second: signal.Signals) -> None:
     """The reading of a pipe that nobody writes to stands for a driver that hangs."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -60,5 +61,19 @@ with stopped_by_signals() as stop:
         process.send_signal(signal.SIGTERM)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.3)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == -signal.SIGTERM
+        process.send_signal(second)
+        assert process.wait(10) == -second
+
+
+def test_what_is_ignored_stays_so() -> None:
+    """As `nohup` has it."""
+    program = """
+import signal
+from edge_hwr.device.stopping import stopped_by_signals
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with stopped_by_signals() as stop:
+    signal.raise_signal(signal.SIGHUP)
+    print(stop.is_set())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "False\n")
