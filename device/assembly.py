@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from .live import Live, Tally
 from .loop import Watch, run_loop
 from .region import Region
 from .retries import RetryBounds
-from .settings import LEAST_TOKEN, Settings, files_read, read_secret
+from .settings import LEAST_TOKEN, WRITTEN, Settings, files_read, read_secret
 from .sinks import HOLD, Csv, Held, JsonLines, Outbox, Sink, Sqlite, Terminal
 from .sources import open_source
 from .sources.pictures import Pictures
@@ -62,6 +62,8 @@ def check_parts(settings: Settings) -> None:
     Reader(settings.model, lexicon=settings.lexicon or None)
     for _ in make_sinks(replace(settings, outbox=""), Live()):
         pass
+    if settings.serve:
+        _page_server()
 
 
 def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
@@ -101,7 +103,7 @@ def _check_files(settings: Settings) -> None:
     """`UsageError` where results would be written into what is read, or into each other."""
     taken = {path: f"the {key} {getattr(settings, key)}" for key, path in files_read(settings).items()}
     source = Path(settings.source).resolve()
-    for key in ("snapshots", "outbox", "jsonl", "csv", "sqlite"):
+    for key in WRITTEN:
         name = getattr(settings, key)
         if name == "-" and key != "jsonl":
             raise UsageError(f"--{key} -: only JSON lines are printed; name a file")
@@ -126,8 +128,7 @@ def _outbox(settings: Settings, name: str) -> Outbox:
     return Outbox(folder / f"{name}.sqlite")
 
 
-@contextmanager
-def _page(settings: Settings, live: Live) -> Iterator[None]:
+def _page_server() -> Callable[..., AbstractContextManager[tuple[str, int]]]:
     try:
         from .page import serve
     except ModuleNotFoundError as error:
@@ -136,6 +137,12 @@ def _page(settings: Settings, live: Live) -> Iterator[None]:
         raise RuntimeMissingError(
             f"the page needs {error.name}, not installed: pip install 'edge-hwr[device]'"
         ) from error
+    return serve
+
+
+@contextmanager
+def _page(settings: Settings, live: Live) -> Iterator[None]:
+    serve = _page_server()
     address = settings.address
     assert address is not None
     token = read_secret(settings.token_file, least=LEAST_TOKEN)

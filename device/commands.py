@@ -14,7 +14,7 @@ import cv2
 from .assembly import check_parts
 from .assembly import run as run_settings
 from .live import Tally
-from .settings import LEAST_TOKEN, Settings, describe, load_settings, make_settings, read_secret, unused
+from .settings import LEAST_TOKEN, Settings, describe, load_settings, make_settings, read_secret, unused, unwritable
 from .stopping import stopped_by_signals
 from .wording import counted
 
@@ -74,7 +74,7 @@ def check(file: Path) -> None:
         read_secret(secret, least=least)
         if secret and Path(secret).stat().st_mode & 0o004:
             click.echo(f"warning: everybody on this machine can read {secret}: chmod 600 it", err=True)
-    for warning in unused(settings):
+    for warning in unused(settings) + unwritable(settings):
         click.echo(f"warning: {warning}", err=True)
     check_parts(settings)
     shown = describe(settings)

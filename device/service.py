@@ -13,7 +13,7 @@ import click
 from edge_hwr.errors import EdgeHwrError, UsageError
 from edge_hwr.files import write_atomically
 
-from .settings import SECRETS, Settings, files_read, load_settings, make_settings
+from .settings import SECRETS, WRITTEN, Settings, files_read, load_settings, make_settings
 
 UNIT = "edge-hwr.service"
 UNIT_FOLDER = Path("/etc/systemd/system")
@@ -211,7 +211,7 @@ def moved(settings: Settings, config: Path) -> list[str]:
 
 def _written(settings: Settings) -> dict[str, tuple[Path, Path]]:
     """Files to write, as said and where the service writes them: into the one folder that it can write to."""
-    values = {name: getattr(settings, name) for name in ("jsonl", "csv", "sqlite", "outbox", "snapshots")}
+    values = {name: getattr(settings, name) for name in WRITTEN}
     files = {name: (Path(value), STATE / Path(value).name) for name, value in values.items() if value not in ("", "-")}
     names: dict[str, str] = {}
     for name, (said, file) in files.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import socket
 import tomllib
@@ -21,6 +22,9 @@ from .region import Region
 
 SECRETS = ("token_file", "webhook_token_file", "mqtt_password_file")
 """Settings that name files with secrets."""
+
+WRITTEN = ("snapshots", "outbox", "jsonl", "csv", "sqlite")
+"""Settings that name files to write, and a folder (outbox)."""
 
 _READ = ("model", "lexicon", "source")
 
@@ -191,6 +195,23 @@ def unused(settings: Settings) -> list[str]:
         for key, partners in _PARTNERS.items()
         if getattr(settings, key) and not any(getattr(settings, partner) for partner in partners)
     ]
+
+
+def unwritable(settings: Settings) -> list[str]:
+    """Files that cannot be written where they are said to be, a line for each."""
+    lines = []
+    for key in WRITTEN:
+        if (value := getattr(settings, key)) in ("", "-"):
+            continue
+        path = Path(value).absolute()
+        folder = path.parent
+        while key == "outbox" and not folder.exists():  # which is made, with what it is in
+            folder = folder.parent
+        if not folder.is_dir():
+            lines.append(f"{key} {value}: there is no folder {folder}")
+        elif not os.access(path if path.exists() else folder, os.W_OK):
+            lines.append(f"{key} {value}: you may not write there")
+    return lines
 
 
 def _check_value(path: Path, item: Field[Any], value: object) -> None:

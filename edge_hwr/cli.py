@@ -6,6 +6,7 @@ other way round.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -94,7 +95,12 @@ def main() -> None:
     # OpenCV and the decoders behind it comment on bad files; the one line to be printed is ours. Set before they load.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    # Closed by the shell (>&-): what nobody wants to see goes nowhere.
+    # Closed by the shell (>&-): what nobody wants to see goes nowhere, and no other file takes its number.
+    for number in range(3):
+        with contextlib.suppress(OSError):
+            os.fstat(number)
+            continue
+        os.open(os.devnull, os.O_RDWR)
     sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

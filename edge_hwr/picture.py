@@ -23,7 +23,7 @@ MOST_PIXELS = 100_000_000
 """A larger picture is refused before it is decoded: it would take the memory of a small board."""
 
 PICTURE_SUFFIXES = frozenset(
-    (".bmp", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+    (".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 )
 
 _DAMAGE = (b"premature end of data segment", b"bad Huffman code")

@@ -32,6 +32,9 @@ WINDOW = 64
 MEASURES_S = 30.0
 """How often the measures are published."""
 
+SHORT_LIVED = 4
+"""So many connections in a row that end within KEEP_ALIVE_S are told of."""
+
 _TURN_S = 0.1
 
 
@@ -79,11 +82,13 @@ class Mqtt(Delivery):
         self._temperature = temperature
         self._published_state = ""
         self._measures_at = 0.0
+        self._short_lived = 0
         self.name = f"broker {self._host}:{self._port}"
 
     def session(self) -> None:
         """One connection, from its opening to its loss; the next one starts with what was not acknowledged."""
         client = self._connect()
+        connected_at = time.monotonic()
         acknowledged: list[int] = []
         sent: dict[int, int] = {}  # message id -> letter id
 
@@ -108,6 +113,9 @@ class Mqtt(Delivery):
                     acknowledged.clear()
                     self.progressed()
             self._take_leave(client)
+        except ConnectionError:
+            self._count_loss(connected_at)
+            raise
         finally:
             self.outbox.delivered(acknowledged)
             self._published_state, self._measures_at = "", 0.0
@@ -140,6 +148,13 @@ class Mqtt(Delivery):
             raise ConnectionError(f"the broker refuses the connection: {answers[0]}")
         log.info("%s: connected; waiting: %s", self.name, counted(len(self.outbox), "result"))
         return client
+
+    def _count_loss(self, connected_at: float) -> None:
+        """A broker ends the connection of a client when another comes by the same name, which then does the same."""
+        self._short_lived = self._short_lived + 1 if time.monotonic() - connected_at < KEEP_ALIVE_S else 0
+        if self._short_lived == SHORT_LIVED:
+            log.warning("%s ends the connection again and again: is there another device called %s? Give each a "
+                        "device_name of its own", self.name, self._device)  # fmt: skip
 
     def _greet(self, client: Client) -> None:
         for topic, message in announcements(self._device, self._base):

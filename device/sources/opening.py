@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,14 +26,17 @@ URL_SCHEMES = ("http", "https", "rtsp", "rtsps")
 def open_source(spec: str, *, timeout_s: float = READ_TIMEOUT_S) -> Source:
     """The source that `spec` names; nothing is opened before it is entered.
 
-    `spec` is a picture file or a folder of them, a video file, an http(s) or rtsp(s) URL, `/dev/videoN` or `v4l2:N`,
+    `spec` is a picture file or a folder of them, a video file, an http(s) or rtsp(s) URL, `/dev/videoN`, a link to it
+    (/dev/v4l/by-id/…) or `v4l2:N`,
     `picamera` or `picamera:N`, with settings after a comma (see PicameraSettings.parse). `timeout_s` is the deadline of
     a live source for opening and for each frame. Raises UsageError for what is none of these, and SourceError for a
     file that is not there.
     """
     if match := re.fullmatch(r"picamera(?::(\d+))?(?:,(.*))?", spec):
         return Picamera(int(match[1] or 0), PicameraSettings.parse(match[2] or ""), timeout_s=timeout_s)
-    if match := re.fullmatch(r"(?:v4l2:|/dev/video)(\d+)", spec):
+    # /dev/v4l/by-id has links that stay the same wherever a camera is plugged in.
+    device = os.path.realpath(spec) if spec.startswith("/dev/") and "\0" not in spec else spec
+    if match := re.fullmatch(r"(?:v4l2:|/dev/video)(\d+)", device):
         return V4l2Camera(int(match[1]))
     if "://" in spec:
         return _open_url(spec, timeout_s)

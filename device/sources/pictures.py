@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -12,7 +13,13 @@ from edge_hwr.errors import SourceError
 from edge_hwr.files import shown
 from edge_hwr.picture import PICTURE_SUFFIXES, is_picture, read_picture
 
+from ..wording import counted
 from .source import Frame
+
+log = logging.getLogger(__name__)
+
+_NOT_READ = frozenset((".avif", ".dng", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".pdf", ".svg"))
+"""Pictures of kinds that are not read: it is said that they are left out."""
 
 
 class Pictures:
@@ -31,9 +38,15 @@ class Pictures:
     def __enter__(self) -> Pictures:
         if self._path.is_dir():
             try:
-                files = sorted(file for file in self._path.iterdir() if is_picture(file))
+                # What begins with a dot is of the system, as macOS's `._page.jpg` beside each page.jpg.
+                shown_files = sorted(file for file in self._path.iterdir() if not file.name.startswith("."))
             except OSError as error:
                 raise SourceError(f"{self.name} cannot be listed: {error.strerror}") from error
+            files = [file for file in shown_files if is_picture(file)]
+            others = [file for file in shown_files if file.suffix.lower() in _NOT_READ]
+            if others:
+                log.warning("%s: %s not read (%s): save as JPEG or PNG", self.name, counted(len(others), "picture"),
+                            shown(others[0].name))  # fmt: skip
             if not files:
                 raise SourceError(f"{self.name} holds no pictures: looked for {', '.join(sorted(PICTURE_SUFFIXES))}")
         else:

@@ -14,6 +14,9 @@ from .source import READ_TIMEOUT_S, Frame
 
 log = logging.getLogger(__name__)
 
+_TOLD = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
+"""So many damaged frames are worth a line in the log."""
+
 
 class Stream:
     """The stream at `url`; `timeout_s` is the deadline for its opening, and for each frame.
@@ -29,6 +32,7 @@ class Stream:
         self._timeout_s = timeout_s
         self._decoder: Decoder | None = None
         self._sequence = 0
+        self._damaged = 0
         self._period_s = 0.0
         self._given = 0.0
 
@@ -40,7 +44,9 @@ class Stream:
         if not self._decoder.opened:
             if time.monotonic() - start >= self._timeout_s:
                 raise SourceTimeoutError(f"{self.name} did not answer within {self._timeout_s:g} s: is the camera on?")
-            raise SourceError(f"{self.name} cannot be opened: check the address, and that it serves a video stream")
+            raise SourceError(
+                f"{self.name} cannot be opened: check the address, user and password, and that it serves a video stream"
+            )
         if self._decoder.duration_s and self.name.startswith("http"):
             # All of it comes at once: of what has the newest frame alone read, next to nothing would be left.
             self._decoder.close()
@@ -75,7 +81,10 @@ class Stream:
             if picture is not None:
                 self._given = arrival
                 return Frame(picture, arrival, sequence)
-            log.warning("%s: frame %d is damaged and left out", self.name, sequence)
+            self._damaged += 1
+            # A camera with a bad cable may damage every other: the log is on an SD card.
+            level = logging.WARNING if self._damaged in _TOLD else logging.DEBUG
+            log.log(level, "%s: frame %d is damaged and left out, %d so far", self.name, sequence, self._damaged)
             if arrival - start >= self._timeout_s:
                 raise SourceError(f"{self.name} has sent nothing but damaged frames for {self._timeout_s:g} s")
         if time.monotonic() - start >= self._timeout_s:

@@ -15,6 +15,9 @@ from .source import READ_TIMEOUT_S, Frame
 
 log = logging.getLogger(__name__)
 
+_OF_SOUND_TOO = (".mkv", ".webm", ".ts", ".m2ts", ".mts")
+"""Containers whose duration is that of their sound, too, if it is longer."""
+
 SHORTFALL = 0.1
 """A video that ends this part of its promised duration too early was cut; containers round, and estimate, by less."""
 
@@ -67,4 +70,7 @@ class Video:
             raise SourceError(f"{self.name} has no frame that can be read: the video is empty or damaged")
         end_s, duration_s = decoder.end_s, decoder.duration_s
         if end_s < (1 - SHORTFALL) * duration_s:
-            raise SourceError(f"{self.name} is cut short: it ends after {end_s:.1f} s of {duration_s:.1f} s")
+            ends = f"it ends after {end_s:.1f} s of {duration_s:.1f} s"
+            if not self._location.lower().endswith(_OF_SOUND_TOO):
+                raise SourceError(f"{self.name} is cut short: {ends}")
+            log.warning("%s is cut short, or has sound without a picture at its end: %s", self.name, ends)

@@ -128,6 +128,33 @@ def test_a_video_cut_short_gives_its_frames_and_then_says_so(tmp_path: Path, cod
     assert 10 < len(reader.numbers) < 90
 
 
+def test_a_container_that_may_have_longer_sound_is_read_to_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_video(tmp_path / "video.mkv", 100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert 10 < len(numbers_in(path)) < 90
+    assert "is cut short, or has sound without a picture at its end" in caplog.text
+
+
+def test_files_of_the_system_are_passed_over_and_other_pictures_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_pictures(tmp_path, 2)
+    (tmp_path / "._page0.png").write_bytes(b"of macOS")
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"of a phone")
+    cv2.imwrite(str(tmp_path / "page.jpg"), numbered_frame(2))
+    (tmp_path / "page.jpg").rename(tmp_path / "page2.jfif")
+    assert numbers_in(tmp_path) == [0, 1, 2]
+    assert f"{tmp_path}: 1 picture not read (IMG_1.HEIC): save as JPEG or PNG" in caplog.text
+
+
+def test_a_link_to_a_camera_is_a_camera(tmp_path: Path) -> None:
+    (tmp_path / "desk").symlink_to("/dev/video77")
+    with pytest.raises(SourceError, match="/dev/video77: no such camera"), open_source(f"/dev/..{tmp_path}/desk"):
+        pass
+
+
 def test_one_frame_is_a_video(tmp_path: Path) -> None:
     assert numbers_in(write_video(tmp_path / "video.avi", 1)) == [0]
 

@@ -156,6 +156,19 @@ def test_a_broker_that_refuses_is_told_without_the_password(tmp_path: Path, capl
     assert "s3cret" not in caplog.text
 
 
+def test_two_devices_of_one_name_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The broker ends the one's connection for the other's, and again, and again."""
+    with (
+        Broker(tmp_path) as broker,
+        Mqtt(broker.url, Outbox(":memory:"), Live(), device="raspberrypi"),
+        Mqtt(broker.url, Outbox(":memory:"), Live(), device="raspberrypi"),
+    ):
+        deadline = time.monotonic() + 30
+        while "is there another device" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert "ends the connection again and again: is there another device called raspberrypi?" in caplog.text
+
+
 @pytest.mark.parametrize(
     "url", ["http://host", "mqtt://", "host", "mqtt://[::1", "mqtt://user:secret@host", "mqtt://host/x"]
 )

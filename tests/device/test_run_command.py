@@ -189,6 +189,15 @@ def test_only_json_lines_are_printed(tmp_path: Path, sink: str) -> None:
     assert done.stderr == f"edge-hwr: error: --{sink} -: only JSON lines are printed; name a file\n"
 
 
+def test_no_file_takes_the_place_of_a_closed_output(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "page.png"), page("1"))
+    table = tmp_path / "out.csv"
+    line = " ".join([*command("--source", tmp_path, "--jsonl", "-", "--csv", table), "<&- >&-"])
+    assert subprocess.run(line, shell=True, timeout=60).returncode == 0
+    assert table.read_text().startswith("utc,")
+    assert "{" not in table.read_text()
+
+
 def test_a_full_disk_is_told_at_once_and_at_the_end(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "page.png"), page("1"))
     done = run("--source", tmp_path, "--quiet", "--jsonl", "/dev/full")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -122,6 +124,30 @@ def test_a_file_that_is_fine_is_told_without_its_secrets(tmp_path: Path) -> None
     assert "everybody on this machine can read" in done.output
     for secret in ("pass-word", "k-e-y", TOKEN):
         assert secret not in done.output
+
+
+def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.toml"
+    (tmp_path / "there").mkdir()
+    path.write_text('source = "v4l2:0"\njsonl = "nowhere/a.jsonl"\ncsv = "there/b.csv"\noutbox = "there/new/box"\n'
+                    'webhook = "http://host/"\n')  # fmt: skip
+    done = check(path)
+    assert done.exit_code == 0, done.exception
+    assert done.stderr.splitlines() == [
+        f"warning: jsonl {tmp_path}/nowhere/a.jsonl: there is no folder {tmp_path}/nowhere"
+    ]
+    monkeypatch.setattr("edge_hwr.device.settings.os.access", lambda _path, mode: mode == os.R_OK)
+    assert f"warning: csv {tmp_path}/there/b.csv: you may not write there" in check(path).stderr
+    assert f"warning: outbox {tmp_path}/there/new/box: you may not write there" in check(path).stderr
+
+
+def test_a_page_that_cannot_be_served_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('source = "v4l2:0"\nserve = "8080"\n')
+    for module in [name for name in sys.modules if name.startswith("edge_hwr.device.page")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    assert "the page needs aiohttp, not installed" in str(check(path).exception)
 
 
 def test_what_does_nothing_is_told(tmp_path: Path) -> None:
