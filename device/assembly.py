@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from edge_hwr.errors import RuntimeMissingError, UsageError
+from edge_hwr.errors import RuntimeMissingError, SinkError, UsageError
 from edge_hwr.picture import is_picture
 from edge_hwr.reader import Reader
 
@@ -124,7 +124,7 @@ def _outbox(settings: Settings, name: str) -> Outbox:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"the outbox {folder} cannot be made: {error.strerror}") from error
+        raise SinkError(f"the outbox {folder} cannot be made: {error.strerror}") from error
     return Outbox(folder / f"{name}.sqlite")
 
 

@@ -11,6 +11,8 @@ from string import Template
 from textwrap import fill
 from typing import Any
 
+from edge_hwr.bundle import shipped_bundles
+
 from .comparison import ComparedModel
 
 
@@ -43,7 +45,7 @@ def render_comparison(models: Sequence[ComparedModel], setting: Setting, page: P
     bundles = [model.name for model in models if model.training_seconds is None]
     command = [
         f"edge-hwr compare {Path(setting.dataset).name} --data DATA --recipe {setting.recipe}",
-        *(f"--model {name}" for name in bundles),
+        *(f"--model {name}{'' if name in shipped_bundles() else '.tflite'}" for name in bundles),
         f"--samples {setting.samples_wanted} --seed {setting.seed}",
     ]
     picture = f"\n![the same as bars]({Path(os.path.relpath(chart, page.parent)).as_posix()})\n" if chart else ""

@@ -110,7 +110,10 @@ def compare(
         status.start()
         compared += compare_baselines(sample, wanted.charset, tested, seed=seed)
     compared.sort(key=lambda model: -model.accuracy)
-    setting = Setting(tested.name, len(tested), wanted.name, samples, len(sample.labels), sample.available, seed)
+    shown_recipe = Path(
+        recipe
+    ).name  # a file's with its suffix, so that the command that the page shows is one that works
+    setting = Setting(tested.name, len(tested), shown_recipe, samples, len(sample.labels), sample.available, seed)
     _print_compared(compared, setting, as_json=as_json)
     # Behind the figures, which took minutes: the disk may be full.
     if chart:

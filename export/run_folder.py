@@ -39,6 +39,7 @@ from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 
 from .line_recipe import LineRecipe
 from .recipe import Recipe, recipe_from_json
+from .recipe_difference import first_difference
 
 _LIBRARIES = ("edge-hwr", "tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "ai-edge-litert")
 
@@ -234,7 +235,10 @@ def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> No
     if known and not changed:
         return
     if known and ((path / "best.json").is_file() or any(path.glob("checkpoint-*"))):
-        raise TrainingError(f"{path}: a run with another {changed[0].replace('_', ' ')}: choose another --out folder")
+        what = changed[0].replace("_", " ")
+        if what == "recipe":
+            what += f" ({first_difference(old['recipe'], new['recipe'])})"
+        raise TrainingError(f"{path}: a run with another {what}: choose another --out folder")
     with _reporting(path):
         if not known and any(path.iterdir()):
             raise TrainingError(f"{path}: exists and is no run folder: choose another --out folder")

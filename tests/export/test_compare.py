@@ -52,7 +52,7 @@ def test_every_model_is_trained_and_measured(tmp_path: Path, dataset: Path, reci
     assert models["drawn"]["bytes"] == drawn_bundle.size
 
     text = page.read_text("utf-8")
-    assert "edge-hwr compare test --data DATA --recipe tiny --model drawn --samples 200 --seed 1" in text
+    assert "edge-hwr compare test --data DATA --recipe tiny.toml --model drawn.tflite --samples 200 --seed 1" in text
     assert str(tmp_path) not in text, "no path of this machine"
     assert "![the same as bars](images/baselines.png)" in text
     assert all(f"| {name} (" in text for name in models)

@@ -237,8 +237,10 @@ def test_minutes_end_a_training(tmp_path: Path, recipe: Path, dataset: Path) -> 
 def test_another_recipe_or_a_foreign_folder_is_refused(
     tmp_path: Path, trained: Path, recipe: Path, dataset: Path
 ) -> None:
-    with pytest.raises(TrainingError, match="another recipe"):
+    with pytest.raises(TrainingError, match=r"another recipe \(seed was 3 and is 99\): choose another --out"):
         run_train(recipe, dataset, trained, "--seed", "99")
+    with pytest.raises(TrainingError, match=r"another recipe \(network\.stages\[1\]\[0\] was 16 and is 20\)"):
+        run_train(variant(recipe, tmp_path, ("[16], [16]", "[20], [16]")), dataset, trained)
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(TrainingError, match="no run folder"):
         run_train(recipe, dataset, tmp_path)
