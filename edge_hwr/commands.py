@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from edge_hwr.advice import advise
 from edge_hwr.annotate import annotate
 from edge_hwr.bundle import Bundle, Metadata, open_bundle, shipped_bundles
 from edge_hwr.datasets import open_crops
@@ -25,7 +26,7 @@ from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lin
 from edge_hwr.files import shown
 from edge_hwr.language_model import open_language_model
 from edge_hwr.option_types import MOST_THREADS
-from edge_hwr.picture import is_light_on_dark, read_colour_picture, read_picture, write_picture
+from edge_hwr.picture import Picture, read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
 
@@ -34,12 +35,6 @@ _REPORT_WRITERS = {
     "line": "edge_hwr.export.line_report:write_line_report",
 }
 """Known by name only, as the sub-commands are to `edge_hwr.cli`: loaded when a report is asked for."""
-
-_REJECTED_MANY = 10
-"""So many rejected glyphs, and most of all, are no slip of the pen but writing of another kind."""
-
-_OTHER_MODELS = "try --model characters, or --model lines for joined handwriting"
-_INVERT = "dark ink on light paper is read: if this is light on dark, invert it"
 
 _LEXICON = click.option(
     "--lexicon", metavar="NAME|FILE", help="A language model for models of lines: en, fr, or one of your own."
@@ -87,7 +82,7 @@ def read(
     failed = False
     for image, name in zip(images, names, strict=True):
         try:
-            reading = _read(reader, image)
+            picture, reading = _read(reader, image)
             if annotated is not None:
                 write_picture(annotated / name, annotate(read_colour_picture(image), reading))
         except PictureError as error:
@@ -97,10 +92,7 @@ def read(
         if as_json:
             click.echo(json.dumps({"image": shown(image), **reading.to_json()}, ensure_ascii=False))
         else:
-            _print_reading(image, reading, headed=len(images) > 1)
-            if _mostly_rejected(reading):
-                advice = _INVERT if is_light_on_dark(read_picture(image)) else _OTHER_MODELS
-                click.echo(f"{image}: most of it is nothing that {model} can read; {advice}", err=True)
+            _print_reading(image, reading, advise(reading, picture, model), headed=len(images) > 1)
         sys.stdout.flush()
     return 1 if failed else 0
 
@@ -231,29 +223,23 @@ def _load_report_writer(task: str) -> Callable[..., None]:
     return writer
 
 
-def _read(reader: Reader, image: str) -> Reading:
+def _read(reader: Reader, image: str) -> tuple[Picture, Reading]:
     picture = read_picture(image)
     try:
-        return reader.read(picture)
+        return picture, reader.read(picture)
     except PictureError as error:
         raise PictureError(f"{image}: {error}") from error
 
 
-def _print_reading(image: str, reading: Reading, *, headed: bool) -> None:
+def _print_reading(image: str, reading: Reading, advice: str, *, headed: bool) -> None:
     if headed:
         click.secho(f"{image}  ({reading.width}x{reading.height}, {reading.ms['total']:.0f} ms)", bold=True)
     if reading.text:
         click.echo(reading.text)
-    else:
-        hint = f" ({_INVERT})" if is_light_on_dark(read_picture(image)) else ""
-        click.echo(f"{image}: no writing found{hint}", err=True)
+    if advice:
+        click.echo(f"{image}: {advice}", err=True)
     if headed:
         click.echo()
-
-
-def _mostly_rejected(reading: Reading) -> bool:
-    rejected = sum(glyph.rejected for glyph in reading.glyphs)
-    return rejected >= _REJECTED_MANY and 2 * rejected > len(reading.glyphs)
 
 
 def _annotated_names(images: tuple[str, ...]) -> list[str]:

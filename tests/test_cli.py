@@ -218,6 +218,11 @@ def test_light_writing_on_a_dark_ground_is_pointed_out(edge_hwr, tmp_path: Path)
     write_picture(tmp_path / "board.png", np.asarray(255 - np.maximum(letter, 60), np.uint8))
     assert "if this is light on dark, invert it" in edge_hwr("read", tmp_path / "board.png", "--model", "lines").err
     assert "if this is light on dark, invert it" in edge_hwr("read", tmp_path / "board.png").err
+    columns = read_picture(Path(__file__).parents[1] / "samples" / "columns.jpg")
+    write_picture(tmp_path / "columns.png", 255 - columns)
+    read = edge_hwr("read", tmp_path / "columns.png", "--model", "lines")
+    assert read.out.strip()
+    assert "little of it makes sense; dark ink on light paper is read" in read.err
 
 
 def test_a_report_is_not_written_into_its_dataset(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]

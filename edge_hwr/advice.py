@@ -1,0 +1,28 @@
+"""What to say of a picture from which nothing sensible was read."""
+
+from __future__ import annotations
+
+from edge_hwr.picture import Picture, is_light_on_dark
+from edge_hwr.reading import Reading
+
+_REJECTED_MANY = 10
+"""So many rejected glyphs, and most of all, are no slip of the pen but writing of another kind."""
+
+_DOUBTFUL = 0.5
+"""Light ink on dark leaves a line model some edges to read, of less confidence than the worst hands have."""
+
+_OTHER_MODELS = "try --model characters, or --model lines for joined handwriting"
+_INVERT = "dark ink on light paper is read: if this is light on dark, invert it"
+
+
+def advise(reading: Reading, grey: Picture, model: str) -> str:
+    """What may be wrong with a picture (its frame, grey) that was read so by `model`, in one line; "" if nothing."""
+    inverted = is_light_on_dark(grey)
+    if not reading.text:
+        return f"no writing found ({_INVERT})" if inverted else "no writing found"
+    rejected = sum(glyph.rejected for glyph in reading.glyphs)
+    if rejected >= _REJECTED_MANY and 2 * rejected > len(reading.glyphs):
+        return f"most of it is nothing that {model} can read; {_INVERT if inverted else _OTHER_MODELS}"
+    characters = sum(len(line.text) for line in reading.lines)
+    confidence = sum(line.confidence * len(line.text) for line in reading.lines) / characters
+    return f"little of it makes sense; {_INVERT}" if inverted and confidence < _DOUBTFUL else ""
