@@ -52,10 +52,18 @@ def cut_at_gutters(inked: NDArray[np.bool_], middles: Sequence[float], pitch: fl
     return [_stretches(row, sorted(places)) for row, places in zip(inked, cuts, strict=True)]
 
 
-def reading_order(boxes: NDArray[Any], pitch: float) -> list[list[int]]:
+def reading_order(boxes: NDArray[Any], pitch: float, figures: Sequence[bool] | None = None) -> list[list[int]]:
     """The order in which boxes (N, 4: x, y, w, h) are read, row by row: columns from left to right, each from top to
-    bottom; what stands beside each other in one row of a column is together, from left to right."""
-    return _order(list(range(len(boxes))), np.asarray(boxes, np.float64), pitch)
+    bottom; what stands beside each other in one row of a column is together, from left to right.
+
+    Columns of boxes as narrow as numbers are no columns but belong to what stands beside them; so are columns of
+    `figures`, if it is known which boxes (N) are some: prices, amounts, sums.
+    """
+    boxes = np.asarray(boxes, np.float64)
+    labels = boxes[:, 2] <= _LABEL * pitch
+    if figures is not None:
+        labels = labels | np.asarray(figures, np.bool_)
+    return _order(list(range(len(boxes))), boxes, labels, pitch)
 
 
 def _rows(inked: NDArray[np.bool_], middles: Sequence[float], pitch: float) -> list[list[int]]:
@@ -89,7 +97,7 @@ def _stretches(row: NDArray[np.bool_], cuts: list[float]) -> list[Interval]:
     return [(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
 
-def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[list[int]]:
+def _order(which: list[int], boxes: NDArray[np.float64], labels: NDArray[np.bool_], pitch: float) -> list[list[int]]:
     rows = _downwards(which, boxes, pitch)
     if len(which) < 4:
         return rows
@@ -103,8 +111,9 @@ def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[l
         left, right = across[: cut + 1], across[cut + 1 :]
         if min(len(left), len(right)) < 2 or not _beside(boxes[left], boxes[right], pitch):
             continue
-        if not (_label(boxes[left], boxes[right], pitch) or _label(boxes[right], boxes[left], pitch)):
-            return _order(left, boxes, pitch) + _order(right, boxes, pitch)
+        beside = _level(boxes[left], boxes[right], pitch)
+        if max(np.mean(labels[left] & beside.any(axis=1)), np.mean(labels[right] & beside.any(axis=0))) < _LABELS:
+            return _order(left, boxes, labels, pitch) + _order(right, boxes, labels, pitch)
         labelled = True
     if labelled or len(rows) < 2:
         return rows
@@ -116,7 +125,7 @@ def _order(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[l
     if free[cut] <= 0:
         return rows
     above, below = (list(chain.from_iterable(part)) for part in (rows[: cut + 1], rows[cut + 1 :]))
-    return _order(above, boxes, pitch) + _order(below, boxes, pitch)
+    return _order(above, boxes, labels, pitch) + _order(below, boxes, labels, pitch)
 
 
 def _downwards(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[list[int]]:
@@ -128,12 +137,6 @@ def _downwards(which: list[int], boxes: NDArray[np.float64], pitch: float) -> li
         else:
             rows.append([k])
     return [sorted(row, key=lambda k: float(boxes[k, 0])) for row in rows]
-
-
-def _label(some: NDArray[np.float64], others: NDArray[np.float64], pitch: float) -> bool:
-    """Whether most of some boxes are as narrow as numbers, each beside one of the others."""
-    beside = _level(some, others, pitch).any(axis=1) & (some[:, 2] <= _LABEL * pitch)
-    return bool(beside.mean() >= _LABELS)
 
 
 def _level(some: NDArray[np.float64], others: NDArray[np.float64], pitch: float) -> NDArray[np.bool_]:

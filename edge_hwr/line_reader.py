@@ -59,6 +59,8 @@ class _Attempt:
     found: tuple[tuple[TextLine, ReadCrop], ...]
     known: tuple[bool, ...]
     """Of each line, whether it was remembered."""
+    rows: tuple[tuple[int, ...], ...]
+    """Which lines are read together."""
 
 
 class LineReader:
@@ -91,16 +93,14 @@ class LineReader:
                 attempt = self._attempt(grey, turned)
         if self._memory is not None:
             self._turned = attempt.turned
-        rows: dict[int, list[Line]] = {}
-        fresh = set()
-        for (place, crop), known in zip(attempt.found, attempt.known, strict=True):
-            if crop.decoded.text.strip() and crop.decoded.confidence >= self._least:
-                line = self._line(crop, _turned_back(place, attempt.turned, grey.shape))
-                rows.setdefault(place.row, []).append(line)
-                if not known:
-                    fresh.add(place.row)
-        lines = tuple(map(_joined, rows.values()))
-        return ReadPage(lines, dict(self._seconds), attempt.turned, len(rows) - len(fresh))
+        lines, remembered = [], 0
+        for row in attempt.rows:
+            parts = [self._line(crop, _turned_back(place, attempt.turned, grey.shape))
+                     for place, crop in (attempt.found[k] for k in row) if self._is_text(crop)]  # fmt: skip
+            if parts:
+                lines.append(_joined(parts))
+                remembered += all(attempt.known[k] for k in row)
+        return ReadPage(tuple(lines), dict(self._seconds), attempt.turned, remembered)
 
     def _attempt(self, grey: Grey, degrees: int) -> _Attempt:
         layout = self._find(turn(grey, degrees))
@@ -110,7 +110,8 @@ class LineReader:
             self._memory.begin_frame(layout.flat)
             read = [self._memory.read(place, self._read) for place in layout.lines]
         found = tuple((place, crop) for place, (crop, _) in zip(layout.lines, read, strict=True))
-        return _Attempt(degrees, found, tuple(known for _, known in read))
+        rows = layout.rows([_is_figures(crop.decoded.text) for _, crop in found])
+        return _Attempt(degrees, found, tuple(known for _, known in read), tuple(map(tuple, rows)))
 
     def _clearest_turn(self, grey: Grey, attempt: _Attempt) -> int:
         """The turn in which the page makes most sense, that of `attempt` unless another is clearly better.
@@ -150,6 +151,9 @@ class LineReader:
             self._seconds[stage] += taken
         return read
 
+    def _is_text(self, crop: ReadCrop) -> bool:
+        return bool(crop.decoded.text.strip()) and crop.decoded.confidence >= self._least
+
     def _line(self, crop: ReadCrop, place: TextLine) -> Line:
         glyphs, text = [], ""
         boxes = _boxes(place.polygon, crop.spans)
@@ -161,6 +165,11 @@ class LineReader:
             glyphs.append(Glyph(character.text, character.confidence, box, rejected))
             text += REJECTED if rejected else character.text
         return Line(text.strip(), crop.decoded.confidence, place.box, tuple(glyphs), joined=True)
+
+
+def _is_figures(text: str) -> bool:
+    """Whether most of a text are digits: 12, 3.40 €, 07:15."""
+    return 2 * sum(map(str.isdigit, text)) >= max(len(text.replace(" ", "")), 1)
 
 
 def _joined(parts: Sequence[Line]) -> Line:

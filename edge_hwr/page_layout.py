@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -54,25 +54,32 @@ class TextLine:
 
     `box` and `polygon` (int32 (N, 2): x, y) are in pixels of the picture and lie within it. `crop` is uint8 (h, w):
     this line alone, straightened, at the picture's resolution, on paper of an even 245, the ink of other lines painted
-    over. Lines of the same `row` follow each other and stand beside each other, like the cells of a table.
+    over. `place` is where it stands on the page laid upright: left, top, width and height.
     """
 
     box: Box
     polygon: NDArray[np.int32]
     crop: Grey
-    row: int
+    place: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageLayout:
     """The lines of a page in reading order; the corners of the sheet, where one stands out from what it lies on.
 
-    `flat` is the whole picture, uint8 (H, W), its paper an even 245; as it came where there are no lines.
+    `flat` is the whole picture, uint8 (H, W), its paper an even 245; as it came where there are no lines. `pitch` is
+    the distance from line to line on the page laid upright.
     """
 
     lines: tuple[TextLine, ...]
     sheet: Quad | None
     flat: Grey
+    pitch: float = 0.0
+
+    def rows(self, figures: Sequence[bool] | None = None) -> list[list[int]]:
+        """The lines, by their indices, row by row as they are read; those of a row stand beside each other, like the
+        cells of a table. It helps to know which lines are `figures`: see `reading_order`."""
+        return reading_order(np.array([line.place for line in self.lines]).reshape(-1, 4), self.pitch, figures)
 
 
 def find_lines(grey: Grey, sense: Callable[[Sequence[TextLine]], float] | None = None) -> PageLayout:
@@ -116,14 +123,14 @@ def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
         if writing.height >= _LEAST_HEIGHT or reduction <= least:
             break
         reduction = max(least, min(reduction - 1, int(reduction * writing.height / _LEAST_HEIGHT)))
-    places = _places(writing)
+    places, pitch = _places(writing)
     flat = upright.flattened() if places else grey
     found = [
-        TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), number)
-        for number, row in enumerate(places)
-        for place in row
+        TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), _extent(place))
+        for place in places
     ]
-    return PageLayout(tuple(_inked(found)), sheet, flat)
+    layout = PageLayout(tuple(_inked(found)), sheet, flat, pitch)
+    return replace(layout, lines=tuple(layout.lines[k] for row in layout.rows() for k in row))
 
 
 def _inked(lines: list[TextLine]) -> list[TextLine]:
@@ -135,10 +142,10 @@ def _inked(lines: list[TextLine]) -> list[TextLine]:
     return [line for line, dark in zip(lines, darkness, strict=True) if dark >= LEAST_DARKNESS * usual]
 
 
-def _places(writing: Writing) -> list[list[LinePlace]]:
-    """Where the lines are, row by row in reading order."""
+def _places(writing: Writing) -> tuple[list[LinePlace], float]:
+    """Where the lines are, and how far they are from each other."""
     if not writing.written.any():
-        return []
+        return [], 0.0
     evidence = _mask(writing, writing.written)
     pitch = line_pitch(evidence, writing.height)
     courses = find_courses(evidence, pitch)
@@ -148,7 +155,7 @@ def _places(writing: Writing) -> list[list[LinePlace]]:
     if alone.any() and ink[alone].sum() <= _MOST_ALONE * ink[writing.written].sum():
         courses = in_order([*courses, *find_courses(_mask(writing, alone), pitch)])
         owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
-    return _measure(owner, courses, pitch, writing.height)
+    return _measure(owner, courses, pitch, writing.height), pitch
 
 
 def _mask(writing: Writing, which: NDArray[np.bool_]) -> Grey:
@@ -156,7 +163,7 @@ def _mask(writing: Writing, which: NDArray[np.bool_]) -> Grey:
     return np.append(False, which).astype(np.uint8)[writing.labels] * np.uint8(255)
 
 
-def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, height: float) -> list[list[LinePlace]]:
+def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, height: float) -> list[LinePlace]:
     """How far the ink of each line reaches, along it and to both its sides; what has too little ink is dropped."""
     _rows, columns = owner.shape
     y, x = np.nonzero(owner >= 0)
@@ -194,7 +201,9 @@ def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, heig
                 continue
             above, below = max(rise[k], 0.8 * usual_rise), max(drop[k], 0.8 * usual_drop)
             places.append(LinePlace(courses[k], left, right, float(rise[k]), float(drop[k]), above, below, k, owner))
-    boxes = [
-        (p.left, float(p.course.at((p.left + p.right) / 2)) - p.rise, p.right - p.left, p.rise + p.drop) for p in places
-    ]
-    return [[places[k] for k in row] for row in reading_order(np.array(boxes).reshape(-1, 4), pitch)]
+    return places
+
+
+def _extent(place: LinePlace) -> tuple[float, float, float, float]:
+    middle = float(place.course.at((place.left + place.right) / 2))
+    return place.left, middle - place.rise, place.right - place.left, place.rise + place.drop

@@ -164,6 +164,16 @@ def test_a_row_of_a_table_is_one_line(line_bundle: Bundle):
     assert "".join(glyph.text for glyph in second.glyphs) == second.text.replace(" ", "")
 
 
+@pytest.mark.parametrize("column", [["11 111", "1 111", "111 11", "11 11"], ["ab cba", "a bca", "cba ba", "bc ab"]])
+def test_a_column_of_figures_is_read_with_what_stands_beside_it(line_bundle: Bundle, column: list[str]):
+    """However wide: prices, times, sums. A column of words is read by itself."""
+    left = write_page(["abc 1ba", "cab 11", "b1 aa cc", "aa b1"])
+    boxes = [line.box for line in Reader(line_bundle).read(np.hstack([left, write_page(column)])).lines]
+    sides = [(box.x < left.shape[1], box.x + box.w > left.shape[1]) for box in boxes]
+    figures = column[0].startswith("1")
+    assert sides == ([(True, True)] * 4 if figures else [(True, False)] * 4 + [(False, True)] * 4)
+
+
 def test_characters_have_boxes_where_they_stand_on_the_page(line_bundle: Bundle):
     page = write_page(["abc 1ba", "cab 11"])
     turned = cv2.warpAffine(

@@ -367,9 +367,9 @@ def test_lines_come_from_top_to_bottom(count: int, pitch: float, degrees: float,
     layout = find_lines(page)
     check(layout, page)
     assert len(layout.lines) >= 1
-    first = {line.row: middle for line, middle in reversed(list(zip(layout.lines, middles(layout), strict=True)))}
-    assert list(first.values()) == sorted(first.values(), reverse=True)
-    assert [line.row for line in layout.lines] == sorted(line.row for line in layout.lines)
+    first = [middles(layout)[row[0]] for row in layout.rows()]
+    assert first == sorted(first)
+    assert [k for row in layout.rows() for k in row] == list(range(len(layout.lines)))
 
 
 @pytest.mark.parametrize("gap", [90, 160, 320])
@@ -379,8 +379,7 @@ def test_the_numbers_of_a_list_are_read_with_their_items(gap: int) -> None:
         place = (40, 150 + number * PITCH)
         cv2.putText(page, str(number + 1), place, cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, (40,), 2, cv2.LINE_AA)
     layout = find_lines(page)
-    rows = [[line.box.x < 90 for line in layout.lines if line.row == row] for row in range(len(WORDS))]
-    assert rows == [[True, False]] * len(WORDS)
+    assert [[layout.lines[k].box.x < 90 for k in row] for row in layout.rows()] == [[True, False]] * len(WORDS)
 
 
 CELL = st.tuples(st.floats(18, 34), st.floats(-6, 6))
