@@ -19,10 +19,10 @@ from edge_hwr.ink import Grey, find_ink
 from edge_hwr.line_crops import LinePlace, cut_out, outline
 from edge_hwr.line_ink import own_ink
 from edge_hwr.line_segmentation import COLUMN, Course, find_courses, in_order, line_pitch
-from edge_hwr.page_writing import LEAST_DARKNESS, Writing, find_writing
+from edge_hwr.page_writing import FAINTEST, LEAST_DARKNESS, Writing, find_writing
 from edge_hwr.reading import Box
 from edge_hwr.sheet import Quad, find_sheet
-from edge_hwr.upright import PAPER, lay_upright
+from edge_hwr.upright import PAPER, Upright, lay_upright
 
 LONGEST_SIDE = 30_000
 """Pixels of a page in either direction, at most: OpenCV warps none beyond 32,767, and turned pages are wider."""
@@ -44,8 +44,13 @@ _SURELY_A_SHEET = 0.5
 """Of the picture: a larger sheet is what was photographed."""
 _LEAST_OUTSIDE = 3
 """Lines; a table may look like one or two."""
-_AS_WELL = 0.6
-"""What lies around a sheet is writing where it makes so much of the sense that the sheet's own lines make."""
+_AS_WELL, _FAINT_AS_WELL = 0.6, 0.75
+"""What lies around a sheet, or is fainter, is writing where it makes so much of the sense that the other lines make."""
+
+_LEAST_FAINT = 0.03
+"""Of the writing's ink: with less that is faint, nobody wrote with another pen."""
+_SAME = 0.7
+"""Intersection over union of the boxes of a line that was found in either way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,12 +87,16 @@ class PageLayout:
         return reading_order(np.array([line.place for line in self.lines]).reshape(-1, 4), self.pitch, figures)
 
 
-def find_lines(grey: Grey, sense: Callable[[Sequence[TextLine]], float] | None = None) -> PageLayout:
+Sense = Callable[[Sequence[TextLine]], float]
+
+
+def find_lines(grey: Grey, sense: Sense | None = None) -> PageLayout:
     """Find the lines of writing on a picture of a page, uint8 (H, W), dark ink on lighter paper.
 
     Lines may be joined, slanted, touching, climb or fall by up to 12 degrees and bend a little; the writing is at least
-    about 8 pixels high. A picture without writing has no lines. Where a sheet has lines around it, `sense`, how sure a
-    reader is of some lines, tells whether these are writing or the pattern of a table; without it they are writing.
+    about 8 pixels high. A picture without writing has no lines. `sense`, how sure a reader is of some lines, tells
+    whether those around a sheet are writing or the pattern of a table, and whether fainter ones are of another pen or
+    folds; without it, the former are writing and the latter are not.
     `PictureError` where a side is longer than `LONGEST_SIDE`.
     """
     if max(grey.shape) > LONGEST_SIDE:
@@ -97,10 +106,10 @@ def find_lines(grey: Grey, sense: Callable[[Sequence[TextLine]], float] | None =
     if min(grey.shape) < _LEAST_HEIGHT:
         return PageLayout((), None, grey)  # nobody writes on a strip as narrow as a stroke
     sheet = find_sheet(grey)
-    layout = _find_lines(grey, sheet)
+    layout = _find_lines(grey, sheet, sense)
     if sheet is not None and cv2.contourArea(sheet) < _SURELY_A_SHEET * grey.size:
         # Perhaps a frame drawn around some of the writing, or a note stuck onto it: most of the writing is outside.
-        whole = _find_lines(grey, None)
+        whole = _find_lines(grey, None, sense)
         outside = [line for line in whole.lines if _is_outside(line, sheet)]
         if len(outside) >= max(_LEAST_OUTSIDE, len(layout.lines)) and (
             sense is None or sense(outside) >= _AS_WELL * sense(layout.lines)
@@ -114,7 +123,7 @@ def _is_outside(line: TextLine, sheet: Quad) -> bool:
     return cv2.pointPolygonTest(sheet, (x + width / 2, y + height / 2), False) < 0
 
 
-def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
+def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None) -> PageLayout:
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     least = max(1, math.ceil(math.sqrt(grey.size / _MOST_PIXELS)))
     while True:
@@ -123,23 +132,42 @@ def _find_lines(grey: Grey, sheet: Quad | None) -> PageLayout:
         if writing.height >= _LEAST_HEIGHT or reduction <= least:
             break
         reduction = max(least, min(reduction - 1, int(reduction * writing.height / _LEAST_HEIGHT)))
+    layout = _lay_out(grey, sheet, upright, writing, LEAST_DARKNESS)
+    ink = writing.components[:, 4]
+    if sense is None or ink[writing.faint].sum() <= _LEAST_FAINT * ink[writing.written].sum():
+        return layout
+    everything = replace(writing, written=writing.written | writing.faint)
+    whole = _lay_out(grey, sheet, upright, everything, FAINTEST)
+    fresh = [line for line in whole.lines if not any(_overlap(line.box, known.box) >= _SAME for known in layout.lines)]
+    return whole if fresh and sense(fresh) >= _FAINT_AS_WELL * sense(layout.lines) else layout
+
+
+def _lay_out(grey: Grey, sheet: Quad | None, upright: Upright, writing: Writing, least_darkness: float) -> PageLayout:
     places, pitch = _places(writing)
     flat = upright.flattened() if places else grey
     found = [
         TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), _extent(place))
         for place in places
     ]
-    layout = PageLayout(tuple(_inked(found)), sheet, flat, pitch)
+    layout = PageLayout(tuple(_inked(found, least_darkness)), sheet, flat, pitch)
     return replace(layout, lines=tuple(layout.lines[k] for row in layout.rows() for k in row))
 
 
-def _inked(lines: list[TextLine]) -> list[TextLine]:
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    width = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
+    height = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
+    common = max(width, 0) * max(height, 0)
+    return common / (one.w * one.h + other.w * other.h - common)
+
+
+def _inked(lines: list[TextLine], least_darkness: float) -> list[TextLine]:
     """The lines that are about as dark as is usual on the page: folds of the sheet are fainter than ink."""
     if not lines:
         return []
     darkness = np.array([PAPER - np.percentile(line.crop[::2, ::2], 1) for line in lines])
     usual = np.median(np.repeat(darkness, [1 + line.box.w // line.box.h for line in lines]))
-    return [line for line, dark in zip(lines, darkness, strict=True) if dark >= LEAST_DARKNESS * usual]
+    return [line for line, dark in zip(lines, darkness, strict=True) if dark >= least_darkness * usual]
 
 
 def _places(writing: Writing) -> tuple[list[LinePlace], float]:

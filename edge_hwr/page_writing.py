@@ -17,9 +17,9 @@ from edge_hwr.ruling_courses import find_continuations
 from edge_hwr.squared_paper import DARK_RULES, find_rules, find_squares
 from edge_hwr.upright import Upright
 
-LEAST_DARKNESS = 0.4
-"""A line, or a component, whose darkest ink is less dark than such a share of what is usual on the page is no writing:
-folds and shadows are fainter."""
+LEAST_DARKNESS, FAINTEST = 0.4, 0.15
+"""A line, or a component, whose darkest ink is less dark than the first share of what is usual on the page is a fold or
+a shadow, or from another, paler pen; below the second it is no writing."""
 
 _BROAD, _LEAST_DARKNESS_BROAD = 1.3, 0.6
 """Strokes that are so much broader than is usual have to be so dark."""
@@ -46,14 +46,16 @@ _RULE_LENGTH = 50
 class Writing:
     """The ink of an upright page without its ruling, in components (N, 5: x, y, w, h, area; label k in row k - 1).
 
-    `written` tells which components are surely writing, `height` how high these are; `printed`, uint8 of the
-    labels' shape, is by how much dots and the lines of squared paper make it darker, if there are any.
+    `written` tells which components are surely writing, `height` how high these are, and `faint` which others would be
+    if they were as dark; `printed`, uint8 of the labels' shape, is by how much dots and the lines of squared paper make
+    it darker, if there are any.
     """
 
     labels: NDArray[np.int32]
     components: NDArray[np.int32]
     written: NDArray[np.bool_]
     height: float
+    faint: NDArray[np.bool_]
     printed: Grey | None
 
 
@@ -65,8 +67,8 @@ def find_writing(upright: Upright) -> Writing:
     only_printed = (ruled > 0) & (depth <= ruled + (ruled >> 1))
     ink = upright.ink.copy()
     ink[only_printed] = 0
-    faint = find_faint_ruling(ink)
-    ruling = faint | find_ruling(ink & ~faint, level=_RULE_LENGTH, upright=_RULE_LENGTH)
+    pale = find_faint_ruling(ink)
+    ruling = pale | find_ruling(ink & ~pale, level=_RULE_LENGTH, upright=_RULE_LENGTH)
     mask = ink & ~(ruling | find_continuations(ink, ruling))
     _, found, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
@@ -86,14 +88,16 @@ def find_writing(upright: Upright) -> Writing:
     # A pen that draws no thicker than the ruling cannot be told from it by that.
     hairline = (core < 0.5 * usual) & (usual > 0.35)
     written &= ~blot & ~hairline
+    faint = np.zeros_like(written)
     if written.any():
         # Twice the area over the outline.
         width = 2 / np.maximum(1 - _share_left(mask, labels, components, 3), 0.05)
         darkness = _darkness(depth, labels, area)
         share = darkness / _usual(darkness[written], area[written])
         broad = width > _BROAD * _usual(width[written], area[written])
+        faint = written & ~broad & (share >= FAINTEST) & (share < LEAST_DARKNESS)
         written &= (share >= LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
-    return _without_grain(Writing(labels, components, written, height, printed if printed.any() else None))
+    return _without_grain(Writing(labels, components, written, height, faint, printed if printed.any() else None))
 
 
 def _surround(components: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -128,10 +132,11 @@ def _without_grain(writing: Writing) -> Writing:
         return writing
     area = components[:, 4]
     if 2 * area[written].sum() < area.sum():
-        return replace(writing, labels=np.zeros_like(labels), components=components[:0], written=written[:0])
+        none = np.zeros(0, np.bool_)
+        return replace(writing, labels=np.zeros_like(labels), components=components[:0], written=none, faint=none)
     kept = np.sort(np.lexsort((area, written))[-_MOST_COMPONENTS:])
     labels, components = _chosen(labels, components, kept)
-    return replace(writing, labels=labels, components=components, written=written[kept])
+    return replace(writing, labels=labels, components=components, written=written[kept], faint=writing.faint[kept])
 
 
 def _chosen(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.columns import reading_order
 from edge_hwr.dot_grid import find_dot_grid
-from edge_hwr.page_layout import PageLayout, find_lines
+from edge_hwr.page_layout import PageLayout, TextLine, find_lines
 from edge_hwr.picture import read_picture
 from edge_hwr.sheet import find_sheet
 
@@ -262,6 +262,22 @@ def test_a_note_that_is_stuck_on_a_page_is_not_all_that_is_read() -> None:
     cv2.putText(page, "buy milk", (380, 760), cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.2, (40,), 2, cv2.LINE_AA)
     assert find_sheet(page) is not None
     assert len(find_lines(page).lines) == len(WORDS) + 1
+
+
+@pytest.mark.parametrize("pencil", [155, 175])
+def test_a_paler_pen_is_judged_by_whether_it_makes_sense(pencil: int) -> None:
+    """Folds and shadows are as pale as pencil beside a black pen, and make none."""
+    page = write()
+    page[520:] = np.where(page[520:] < 235, (235 - (235 - page[520:].astype(int)) * (235 - pencil) // 195), 235)
+    dark = int(sum(middle < 500 for middle in middles(find_lines(write()))))
+
+    def is_pale(line: TextLine) -> bool:
+        return int(line.crop.min()) > 100
+
+    for sense, found in ((0.85, len(WORDS)), (0.4, dark)):
+        layout = find_lines(page, lambda lines, pale=sense: pale if is_pale(lines[0]) else 0.9)  # type: ignore[misc]
+        assert len(layout.lines) == found
+    assert len(find_lines(page).lines) == dark
 
 
 def test_writing_around_a_note_is_judged_by_whether_it_makes_sense() -> None:
