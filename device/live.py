@@ -23,8 +23,9 @@ AGE_BOUNDS_S = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.
 """Upper bounds of the buckets in which ages are counted; a last bucket holds what is older."""
 
 
-HUNG_S, HUNG_READINGS = 10.0, 4.0
-"""A live loop that shows nothing for so many seconds, and so many times as long as the last reading took, hangs."""
+HUNG_S, HUNG_READINGS, FIRST_READING_S = 10.0, 4.0, 30.0
+"""A live loop that shows nothing for so many seconds, and so many times as long as the last reading took, hangs; at
+first nobody knows how long one takes."""
 
 
 class State(StrEnum):
@@ -161,9 +162,9 @@ class Live:
         if self._state is not State.LIVE:
             return 0.0
         view = self._view
-        usual_s = view.reading.ms.get("total", 0.0) / 1e3 if view is not None else 0.0
+        longest_s = HUNG_READINGS * view.reading.ms.get("total", 0.0) / 1e3 if view is not None else FIRST_READING_S
         since_s = time.monotonic() - max(self._shown, self._since)
-        return since_s if since_s > HUNG_S + HUNG_READINGS * usual_s else 0.0
+        return since_s if since_s > HUNG_S + longest_s else 0.0
 
     def _tell(self) -> None:
         for listener in self._listeners:

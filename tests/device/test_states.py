@@ -52,6 +52,7 @@ def test_a_source_that_fails_is_opened_again_and_goes_on_counting() -> None:
 def test_a_loop_that_hangs_in_a_sink_is_not_called_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that drains the camera goes on, and knows nothing of it."""
     monkeypatch.setattr(live_module, "HUNG_S", 0.1)
+    monkeypatch.setattr(live_module, "FIRST_READING_S", 0.0)
     hanging, told, stop = threading.Event(), threading.Event(), threading.Event()
 
     class Full(Collector):
