@@ -37,7 +37,7 @@ _COMMANDS = {
     "config": _Command("edge_hwr.device.commands", "config", "Check the configuration of run.", "[device]"),
     "service": _Command("edge_hwr.device.service", "service", "Run as a service of systemd.", "[device]"),
     "models": _Command("edge_hwr.commands", "models", "List the models that ship."),
-    "evaluate": _Command("edge_hwr.commands", "evaluate", "Measure a model on a dataset."),
+    "evaluate": _Command("edge_hwr.evaluate_command", "evaluate", "Measure a model on a dataset."),
     "train": _Command("edge_hwr.export.commands", "train", "Train a model on a workstation.", "[export]"),
     "export": _Command("edge_hwr.export.commands", "export", "Quantize, verify and bundle a model.", "[export]"),
     "compare": _Command(

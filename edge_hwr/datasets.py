@@ -26,6 +26,9 @@ from edge_hwr.picture import Picture, decode_picture, is_light_on_dark
 
 log = logging.getLogger(__name__)
 
+LINE_END = "\\n"
+"""A backslash and an n: so stand the line ends of a page in its text."""
+
 _LOOKED_AT = 24
 """So many pictures of a dataset, from all over it, tell whether its ink is dark."""
 
@@ -105,10 +108,14 @@ def open_crops(path: str | Path) -> Dataset:
     return dataset
 
 
+def is_of_pages(dataset: Dataset) -> bool:
+    """Whether texts of a dataset are those of pages, with line ends in them."""
+    return any(len(text) > len(LINE_END) and LINE_END in text for text in dataset.texts)
+
+
 def check_crops(dataset: Dataset) -> None:
     """`DatasetError` for pages, where single characters or lines are wanted; a warning if ink is light on dark."""
-    # The texts of pages have their line ends as a backslash and an n.
-    if any(len(text) > 2 and "\\n" in text for text in dataset.texts):
+    if is_of_pages(dataset):
         raise DatasetError(
             f"dataset {dataset.name}: pages, as texts have line ends in them (a backslash and an n): single lines or "
             "characters are wanted"

@@ -1,4 +1,4 @@
-"""Types of options that click lacks."""
+"""Options that several commands have, and types of options that click lacks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import click
 
 MOST_THREADS = 256
 """Of a model: the runtime takes no number that is much larger."""
+
+LEXICON = click.option(
+    "--lexicon", metavar="NAME|FILE", help="A language model for models of lines: en, fr, or one of your own."
+)
 
 
 class FiniteRange(click.FloatRange):

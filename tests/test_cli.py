@@ -245,9 +245,31 @@ def test_a_report_takes_the_place_of_no_pictures_of_another_making(edge_hwr, pag
     assert [(file.name, file.read_bytes()) for file in plots.iterdir()] == [("errors.png", b"mine")]
 
 
-def test_a_dataset_of_pages_is_not_measured_by_lines(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
+def test_pages_are_measured_whole(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    samples = Path(__file__).parents[1] / "samples"
+    rows = ["file\ttext"]
+    for name in ("letter", "note"):
+        picture = read_picture(samples / f"{name}.jpg")
+        write_picture(tmp_path / f"{name}.png", picture)
+        text = "\\n".join((samples / "letter.txt").read_text("utf-8").splitlines()) if name == "letter" else "1\\n2\\n3"
+        rows.append(f"{name}.png\t{text}")
+    (tmp_path / "labels.tsv").write_text("\n".join(rows), "utf-8")
+    result = json.loads(edge_hwr("evaluate", "lines", tmp_path, "--json", "--lexicon", "en").out)
+    assert (result["pages"], result["lines"], result["lines_read"], result["lexicon"]) == (2, 10, 10, "en")
+    assert 0.02 < result["cer"] < 0.3
+    assert 0 < result["ms_p50"] < result["ms_p90"]
+    shown = edge_hwr("evaluate", "lines", tmp_path).out
+    assert "2 pages" in shown
+    assert "10 read, 10 written" in shown
+    refused = edge_hwr("evaluate", "lines", tmp_path, "--report", tmp_path / "report")
+    assert refused.code == 2
+    assert "this dataset is of pages" in refused.error
+
+
+def test_pages_are_not_what_a_bench_reads(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
     (page.parent / "labels.tsv").write_text("file\ttext\npage.png\t2026\\n31 47\n")
-    assert "single lines or characters are wanted" in edge_hwr("evaluate", drawn_bundle.path, page.parent).error
+    called = edge_hwr("bench", drawn_bundle.path, "--data", page.parent)
+    assert "single lines or characters are wanted" in called.error
 
 
 def test_writing_of_another_kind_is_pointed_out(edge_hwr, page: Path) -> None:  # type: ignore[no-untyped-def]

@@ -10,9 +10,9 @@ import pytest
 from drawn_lines import write_lines
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.commands import evaluate
 from edge_hwr.crop_reader import ReadCrop
 from edge_hwr.ctc import Character, Decoded
+from edge_hwr.evaluate_command import evaluate
 from edge_hwr.export.line_errors import compare_line, count_mistakes
 from edge_hwr.picture import read_picture, write_picture
 

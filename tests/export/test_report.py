@@ -14,7 +14,7 @@ import pytest
 from drawn_model import DIGITS, describe
 
 from edge_hwr.bundle import Bundle, open_bundle, write_bundle
-from edge_hwr.commands import evaluate
+from edge_hwr.evaluate_command import evaluate
 from edge_hwr.export.confusion import count_confusions
 from edge_hwr.export.report_figures import DARK, LIGHT, draw_classes, draw_confusion
 from edge_hwr.picture import read_picture, write_picture
