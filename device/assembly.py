@@ -70,7 +70,7 @@ def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
     """The sinks that `settings` ask for, not open yet."""
     _check_files(settings)
     rotate_bytes = settings.rotate_mb * 1_000_000
-    if settings.jsonl:
+    if settings.jsonl not in ("", "-"):
         yield Held(JsonLines(settings.jsonl, rotate_bytes=rotate_bytes, fsync=settings.fsync))
     if settings.csv:
         yield Held(Csv(settings.csv, rotate_bytes=rotate_bytes, fsync=settings.fsync))
@@ -95,8 +95,11 @@ def make_sinks(settings: Settings, live: Live) -> Iterator[Sink]:
                 temperature=lambda: condition().temperature_c,
             )
         )
-    if not settings.quiet and settings.jsonl != "-":
-        yield Terminal()  # last: whoever reads it may go at any time, as `head` does
+    # Last: whoever reads what is printed may go at any time, as `head` does.
+    if settings.jsonl == "-":
+        yield Held(JsonLines("-"))
+    elif not settings.quiet:
+        yield Terminal()
 
 
 def _check_files(settings: Settings) -> None:

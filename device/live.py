@@ -24,8 +24,8 @@ AGE_BOUNDS_S = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.
 
 
 HUNG_S, HUNG_READINGS, FIRST_READING_S = 10.0, 4.0, 30.0
-"""A live loop that shows nothing for so many seconds, and so many times as long as the last reading took, hangs; at
-first nobody knows how long one takes."""
+"""A live loop that shows nothing for so many seconds, and so many times as long as the longest reading so far took,
+hangs; at first nobody knows how long one takes."""
 
 
 class State(StrEnum):
@@ -95,6 +95,7 @@ class Live:
         self._since = time.monotonic()
         self._view: View | None = None
         self._shown = self._since
+        self._longest_s = 0.0
         self._listeners: tuple[Callable[[], None], ...] = ()
 
     @property
@@ -106,12 +107,12 @@ class Live:
     def reason(self) -> str:
         """Why the loop is in its state, in one line; empty when all is well."""
         if hung_s := self._hung_s():
-            return f"nothing was read for {hung_s:.0f} s: a full pipe, a disk or the model holds the loop up"
+            return f"nothing was read for {hung_s:.0f} s: the model, a full pipe or a disk holds the loop up"
         return self._reason
 
     @property
     def seconds_in_state(self) -> float:
-        return time.monotonic() - self._since
+        return self._hung_s() or time.monotonic() - self._since
 
     @property
     def view(self) -> View | None:
@@ -140,6 +141,7 @@ class Live:
     def show(self, view: View) -> None:
         """Publish the newest view."""
         self._view = view
+        self._longest_s = max(self._longest_s, view.reading.ms.get("total", 0.0) / 1e3)
         self._shown = time.monotonic()
         self._tell()
 
@@ -161,10 +163,9 @@ class Live:
         """
         if self._state is not State.LIVE:
             return 0.0
-        view = self._view
-        longest_s = HUNG_READINGS * view.reading.ms.get("total", 0.0) / 1e3 if view is not None else FIRST_READING_S
+        allowed_s = HUNG_S + (HUNG_READINGS * self._longest_s if self._view is not None else FIRST_READING_S)
         since_s = time.monotonic() - max(self._shown, self._since)
-        return since_s if since_s > HUNG_S + longest_s else 0.0
+        return since_s if since_s > allowed_s else 0.0
 
     def _tell(self) -> None:
         for listener in self._listeners:

@@ -80,8 +80,8 @@ def run_loop(
     the sinks. With `settle`, frames in which nothing has changed are not read again, and the sinks are given what has
     settled over time, once and when it changes; pictures, each a document of its own, as without. The source is opened
     and closed here; reader and sinks belong to the caller. `live` shows all this to others while it happens.
-    Raises SourceError when the source cannot be opened or stays dead, PictureError for a damaged picture, UsageError
-    for a region outside of the frame and SinkError when a result cannot be delivered.
+    Raises SourceError when the source cannot be opened, stays dead or has frames that the region is not within,
+    PictureError for a damaged picture and SinkError when a result cannot be delivered.
     """
     live = live or Live()
     supervisor = Supervisor()

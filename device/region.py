@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.errors import UsageError
+from edge_hwr.errors import SourceError, UsageError
 from edge_hwr.reading import Box, Reading
 
 
@@ -47,10 +47,10 @@ class Region:
         return replace(reading, width=width, height=height, lines=lines)
 
     def crop(self, grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The region's pixels. Raises UsageError where the frame does not hold all of it."""
+        """The region's pixels. Raises SourceError where the frame does not hold all of it."""
         height, width = grey.shape
         if self.x + self.w > width or self.y + self.h > height:
-            raise UsageError(
+            raise SourceError(
                 f"the region {self.x},{self.y},{self.w},{self.h} is not within the frame of {width} x {height} pixels"
             )
         return grey[self.y : self.y + self.h, self.x : self.x + self.w]

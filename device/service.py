@@ -19,7 +19,7 @@ UNIT = "edge-hwr.service"
 UNIT_FOLDER = Path("/etc/systemd/system")
 STATE = Path("/var/lib/edge-hwr")
 
-_SYSTEMCTL_S = 60.0
+_SYSTEMCTL_S = 120.0
 _PRIVATE = (Path("/tmp"), Path("/var/tmp"))
 """What `PrivateTmp` gives each service of its own."""
 
@@ -40,7 +40,7 @@ WorkingDirectory={state}
 LoadCredential=config.toml:{config}
 {credentials}\
 TimeoutStartSec=60
-TimeoutStopSec=15
+TimeoutStopSec=30
 # The loop says itself that it goes round; when it does not, it is killed and started again.
 WatchdogSec=30
 Restart=on-failure
@@ -177,8 +177,6 @@ def unit(config: Path, settings: Settings, python: Path) -> str:
     for name, (_, file) in _written(settings).items():
         _check_for_systemd(file)
         flags += f" --{name} {file}"
-    if (settings.mqtt or settings.webhook) and not settings.outbox:
-        flags += f" --outbox {STATE / 'outbox'}"
     return _TEMPLATE.format(
         python=python,
         config=config,
@@ -212,6 +210,8 @@ def moved(settings: Settings, config: Path) -> list[str]:
 def _written(settings: Settings) -> dict[str, tuple[Path, Path]]:
     """Files to write, as said and where the service writes them: into the one folder that it can write to."""
     values = {name: getattr(settings, name) for name in WRITTEN}
+    if settings.mqtt or settings.webhook:
+        values["outbox"] = values["outbox"] or str(STATE / "outbox")
     files = {name: (Path(value), STATE / Path(value).name) for name, value in values.items() if value not in ("", "-")}
     names: dict[str, str] = {}
     for name, (said, file) in files.items():

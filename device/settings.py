@@ -184,7 +184,7 @@ def describe(settings: Settings) -> dict[str, Any]:
     shown = {item.name: value for item in fields(Settings) if (value := getattr(settings, item.name)) != item.default}
     for key in ("source", "webhook", "mqtt"):
         if "://" in str(shown.get(key, "")):
-            shown[key] = re.sub(r"//[^/?#]*@|\?.*", lambda match: "//…@" if match[0][0] == "/" else "?…", shown[key])
+            shown[key] = re.sub(r"//[^/]*@|\?.*", lambda match: "//…@" if match[0][0] == "/" else "?…", shown[key])
     return shown
 
 
@@ -205,12 +205,16 @@ def unwritable(settings: Settings) -> list[str]:
             continue
         path = Path(value).absolute()
         folder = path.parent
-        while key == "outbox" and not folder.exists():  # which is made, with what it is in
-            folder = folder.parent
-        if not folder.is_dir():
+        try:
+            while key == "outbox" and not folder.exists():  # which is made, with what it is in
+                folder = folder.parent
+            missing, writable = not folder.is_dir(), os.access(path if path.exists() else folder, os.W_OK)
+        except OSError:
+            missing = writable = False
+        if missing:
             lines.append(f"{key} {value}: there is no folder {folder}")
-        elif not os.access(path if path.exists() else folder, os.W_OK):
-            lines.append(f"{key} {value}: you may not write there")
+        elif not writable:
+            lines.append(f"{key} {value}: may not be written by you (a service writes to a folder of its own)")
     return lines
 
 

@@ -11,18 +11,16 @@ from types import FrameType
 
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C, SIGTERM and a terminal that is closed set; a second signal, of any of these kinds, ends the
-    process at once, should the first not do. What is ignored (as `nohup` has it) stays so."""
+    """An event that Ctrl-C, SIGTERM and a terminal that is closed set; a second Ctrl-C or SIGTERM ends the process at
+    once, should the first not do. A closed terminal is ignored where it was (as `nohup` has it)."""
     stop = threading.Event()
-    caught = [
-        number
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
+    caught = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        caught.append(signal.SIGHUP)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        for number in caught:
-            signal.signal(number, signal.SIG_DFL)
+        for number in caught:  # shell and kernel both tell of a closed terminal
+            signal.signal(number, signal.SIG_IGN if number is signal.SIGHUP else signal.SIG_DFL)
         stop.set()
 
     before = {number: signal.signal(number, on_signal) for number in caught}

@@ -172,23 +172,19 @@ def labels_of(texts: Sequence[str], charset: str) -> npt.NDArray[np.int16]:
 
 def held_out(name: str) -> bool:
     """Whether a writer, font or sample is for validation: decided by its name, so that it never changes."""
-    return _fate(name) % VALIDATION_SHARE == 0
+    return hashlib.sha256(name.encode()).digest()[0] % VALIDATION_SHARE == 0
 
 
 def held_out_of(dataset: Dataset) -> npt.NDArray[np.bool_]:
     """Which samples of a dataset are for validation: those of whole writers or, if it has few, samples of any.
 
-    One at least of ten samples or more: somebody's own writing is seldom much.
+    One at least of ten writers, or samples, or more: somebody's own writing is seldom much.
     """
     owners = dataset.writers if len(set(dataset.writers)) >= VALIDATION_SHARE else dataset.names
-    apart = np.array([held_out(f"writer {owner}") for owner in owners], bool)
-    if len(apart) >= VALIDATION_SHARE and not apart.any():
-        apart[np.argmin([_fate(f"writer {owner}") for owner in owners])] = True
-    return apart
-
-
-def _fate(name: str) -> int:
-    return hashlib.sha256(name.encode()).digest()[0]
+    apart = {owner for owner in owners if held_out(f"writer {owner}")}
+    if not apart and len(owners) >= VALIDATION_SHARE:
+        apart = {min(owners, key=lambda owner: hashlib.sha256(f"writer {owner}".encode()).digest())}
+    return np.array([owner in apart for owner in owners], bool)
 
 
 def on_paper(ink: Picture) -> Picture:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -22,7 +21,7 @@ _INSERT = "INSERT INTO results VALUES (NULL, :utc, :source, :image, :sequence, :
 _COLUMNS = {"id", "utc", "source", "image", "sequence", "age_ms", "confidence", "text", "result"}
 
 _OPENING_S = 5.0
-_BUSY_MS = 20
+_BUSY_S = 0.02
 
 
 class Sqlite:
@@ -49,8 +48,8 @@ class Sqlite:
 
     def write(self, result: Result) -> None:
         record = result.record()
-        database = self._followed()
         try:
+            database = self._followed()
             with database:
                 database.execute(_INSERT, {**record, "result": json.dumps(record, ensure_ascii=False)})
         except sqlite3.Error as error:
@@ -61,14 +60,16 @@ class Sqlite:
         if self._database is not None and self._is_there():
             return self._database
         if self._database is not None:
-            with suppress(sqlite3.Error):  # what is still in the file beside it would be lost: SQLite leaves it there
-                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # What is still in the file beside it would be lost: SQLite leaves it there.
+            (busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise SinkError(f"{self._path} was moved away, and others read it still: results wait until they end")
         self._close()
-        return self._open()
+        return self._open(_BUSY_S)
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, patience_s: float = _OPENING_S) -> sqlite3.Connection:
         try:
-            self._database = open_database(self._path, _TABLE, fsync=self._fsync)
+            self._database = open_database(self._path, _TABLE, fsync=self._fsync, patience_s=patience_s)
             self._opened = os.stat(self._path)
             columns = {row[1] for row in self._database.execute("PRAGMA table_info(results)")}
         except (sqlite3.Error, OSError) as error:
@@ -89,22 +90,27 @@ class Sqlite:
             return os.path.samestat(os.stat(self._path), self._opened)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise SinkError(f"{self._path} cannot be reached: {error.strerror}") from error
 
 
-def open_database(path: str | Path, table: str, *, fsync: bool = False, alone: bool = False) -> sqlite3.Connection:
+def open_database(
+    path: str | Path, table: str, *, fsync: bool = False, alone: bool = False, patience_s: float = _OPENING_S
+) -> sqlite3.Connection:
     """A database with `table` in it, safe against crashes of the process, and with `fsync` against those of the power.
 
-    With `alone` no other may open it meanwhile. Raises sqlite3.Error. The connection may be used in any thread, by one
-    at a time; where others have locked the database it fails at once: the loop must not wait for them.
+    With `alone` no other may open it meanwhile. Raises sqlite3.Error: where others have locked the database, after
+    `patience_s` when it is opened, and at once later, as the loop must not wait for them. The connection may be used in
+    any thread, by one at a time.
     """
-    database = sqlite3.connect(path, timeout=_OPENING_S, check_same_thread=False)
+    database = sqlite3.connect(path, timeout=patience_s, check_same_thread=False)
     try:
         if alone:
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
         database.execute(table)
-        database.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        database.execute(f"PRAGMA busy_timeout = {round(1000 * _BUSY_S)}")
     except sqlite3.Error:
         database.close()
         raise

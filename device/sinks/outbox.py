@@ -60,7 +60,7 @@ class Outbox:
             self._database = open_database(self._path, _TABLE, alone=True)
             (self._count,) = self._database.execute("SELECT COUNT(*) FROM outbox").fetchone()
         except sqlite3.Error as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 raise SinkError(f"{self._path} is used by another run: give each an outbox of its own") from error
             raise SinkError(f"{self._path} cannot be opened: {error}; choose another folder for the outbox") from error
         return self
@@ -113,9 +113,11 @@ class Outbox:
     def _change(self, statement: str, parameters: list[tuple[Any, ...]], growth: int) -> None:
         """Run a statement with each of some parameters; the outbox grows by so many letters for each row changed."""
         try:
-            with self._lock, self._open() as database:
-                # Not one for each asked for: what has arrived may have been dropped meanwhile.
-                self._count += growth * database.executemany(statement, parameters).rowcount
+            with self._lock:
+                with self._open() as database:
+                    # Not one for each asked for: what has arrived may have been dropped meanwhile.
+                    changed = database.executemany(statement, parameters).rowcount
+                self._count += growth * changed  # once it is on the disk, which may be full
         except sqlite3.Error as error:
             raise SinkError(f"{self._path} cannot be written: {error}; make room") from error
 

@@ -17,8 +17,8 @@ from .outbox import Outbox
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
-_REFUSED = (400, 413, 422)
-"""Answers that are about one result; others (a token out of date, a proxy whose server is away) are about all."""
+_LATER = (401, 402, 403, 404, 407, 408, 423, 425, 429)
+"""Refusals of the class 4xx that are about all results, not one: a token out of date, a proxy whose server is away."""
 
 
 _IN_ADDRESSES = "/?%:@!$&'()*+,;=~[]"
@@ -29,8 +29,9 @@ class Webhook(Delivery):
     """Posts each result as JSON to `url`; answers 2xx to be counted as delivered.
 
     The object is the one of JsonLines with `id`, which counts from 1, and `duplicate`, true when it may have arrived
-    before. A server that is away, or answers anything but 2xx, is tried again; a result that it refuses (400, 413,
-    422) is dropped and logged. `token` is sent as `Authorization: Bearer`. Redirections are not followed.
+    before. A server that is away, or answers 3xx, 5xx or that nobody may enter (401, 403, 404, …), is tried
+    again; a result that it refuses (4xx else) is dropped and logged. `token` is sent as `Authorization: Bearer`.
+    Redirections are not followed.
     """
 
     def __init__(self, url: str, outbox: Outbox, *, token: str = "") -> None:
@@ -63,9 +64,10 @@ class Webhook(Delivery):
                 connection.request("POST", self._target, json.dumps(letters[0].to_json()).encode(), self._headers)
                 answer = connection.getresponse()
                 answer.read(65536)
-                if answer.status // 100 != 2 and answer.status not in _REFUSED:
-                    raise ConnectionError(f"the server answers {answer.status} ({answer.reason})")
-                if answer.status in _REFUSED:
+                refused = answer.status // 100 == 4 and answer.status not in _LATER
+                if answer.status // 100 != 2 and not refused:
+                    raise ConnectionError(f"the server answers {answer.status} {answer.reason}".rstrip())
+                if refused:
                     log.error("%s refuses result %d with %d: it is dropped", self.name, letters[0].id, answer.status)
                 self.outbox.delivered([letters[0].id])
                 self.progressed()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,10 +33,10 @@ def open_source(spec: str, *, timeout_s: float = READ_TIMEOUT_S) -> Source:
     """
     if match := re.fullmatch(r"picamera(?::(\d+))?(?:,(.*))?", spec):
         return Picamera(int(match[1] or 0), PicameraSettings.parse(match[2] or ""), timeout_s=timeout_s)
-    # /dev/v4l/by-id has links that stay the same wherever a camera is plugged in.
-    device = os.path.realpath(spec) if spec.startswith("/dev/") and "\0" not in spec else spec
-    if match := re.fullmatch(r"(?:v4l2:|/dev/video)(\d+)", device):
-        return V4l2Camera(int(match[1]))
+    if match := re.fullmatch(r"(?:v4l2:|/dev/video)(\d+)", spec):
+        return V4l2Camera(f"/dev/video{match[1]}")
+    if spec.startswith("/dev/v4l/") and "\0" not in spec:
+        return V4l2Camera(spec)
     if "://" in spec:
         return _open_url(spec, timeout_s)
     return _open_path(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 from types import TracebackType
 
@@ -26,20 +27,25 @@ _REMEDIES = {
 
 
 class V4l2Camera:
-    """The camera `/dev/videoN`. Its frames carry the driver's timestamp where that is in monotonic time."""
+    """The camera `/dev/videoN`, or the one that a link (/dev/v4l/by-id/…) leads to whenever it is opened.
+
+    Its frames carry the driver's timestamp where that is in monotonic time.
+    """
 
     live = True
 
-    def __init__(self, number: int) -> None:
-        self.name = f"/dev/video{number}"
-        self._number = number
+    def __init__(self, device: str) -> None:
+        self.name = device
         self._capture: cv2.VideoCapture | None = None
         self._sequence = 0
         self._period_s = 0.0
 
     def __enter__(self) -> V4l2Camera:
         self._probe()
-        capture = cv2.VideoCapture(self._number, cv2.CAP_V4L2)
+        number = re.fullmatch(r"/dev/video(\d+)", os.path.realpath(self.name))
+        if number is None:
+            raise SourceError(f"{self.name} leads to no camera: `v4l2-ctl --list-devices` lists what there is")
+        capture = cv2.VideoCapture(int(number[1]), cv2.CAP_V4L2)
         if not capture.isOpened():
             capture.release()
             raise SourceError(f"{self.name} cannot be opened: busy, or not a camera that gives pictures")

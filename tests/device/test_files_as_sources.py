@@ -13,6 +13,7 @@ from collector import Collector
 
 from edge_hwr.device.loop import Tally, run_loop
 from edge_hwr.device.sources import open_source
+from edge_hwr.device.sources.v4l2 import V4l2Camera
 from edge_hwr.errors import EdgeHwrError, PictureError, SourceError, UsageError
 from edge_hwr.reader import Reader
 
@@ -150,8 +151,11 @@ def test_files_of_the_system_are_passed_over_and_other_pictures_told_of(
 
 
 def test_a_link_to_a_camera_is_a_camera(tmp_path: Path) -> None:
-    (tmp_path / "desk").symlink_to("/dev/video77")
-    with pytest.raises(SourceError, match="/dev/video77: no such camera"), open_source(f"/dev/..{tmp_path}/desk"):
+    """Unplugged, it is one all the same: it is looked up whenever it is opened."""
+    with pytest.raises(SourceError, match="/dev/v4l/by-id/desk: no such camera"), open_source("/dev/v4l/by-id/desk"):
+        pass
+    (tmp_path / "desk").symlink_to("/dev/null")
+    with pytest.raises(SourceError, match="desk leads to no camera"), V4l2Camera(str(tmp_path / "desk")):
         pass
 
 

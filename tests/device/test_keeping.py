@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -238,6 +240,60 @@ def test_an_outbox_survives_and_says_what_was_tried(tmp_path: Path) -> None:
         assert [letter.id for letter in outbox.after(0, 10)] == [4]
     with pytest.raises(SinkError, match="is closed"):
         outbox.post(result("5"))
+
+
+def test_an_outbox_on_a_full_disk_counts_what_is_on_it(tmp_path: Path) -> None:
+    program = f"""
+import resource, signal, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+from results import result
+from edge_hwr.device.sinks import Outbox
+from edge_hwr.errors import SinkError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with Outbox({str(tmp_path / "outbox.sqlite")!r}) as outbox:
+    outbox.post(result("1"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+    refused = 0
+    for _ in range(60):
+        try:
+            outbox.post(result("2" * 300))
+        except SinkError:
+            refused += 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(refused > 20, len(outbox) + refused == 61, len(outbox) == len(outbox.after(0, 100)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True True True\n", done.stderr
+
+
+def test_a_database_moved_away_under_a_reader_loses_nothing(tmp_path: Path) -> None:
+    path, moved = tmp_path / "texts.sqlite", tmp_path / "yesterday.sqlite"
+    with Held(Sqlite(path)) as sink:
+        sink.write(result("1"))
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT text FROM results").fetchall()
+            sink.write(result("2"))
+            path.rename(moved)
+            sink.write(result("3"))
+            assert sink.waiting == 1
+            reader.execute("COMMIT")
+    for file, wanted in ((moved, ["1", "2"]), (path, ["3"])):
+        with closing(sqlite3.connect(file)) as database:
+            assert [text for (text,) in database.execute("SELECT text FROM results")] == wanted
+
+
+def test_a_folder_that_goes_away_is_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with Held(Sqlite(folder / "texts.sqlite")) as sink:
+        folder.rename(tmp_path / "elsewhere")
+        folder.write_text("no folder any more")
+        sink.write(result("1"))
+        assert sink.waiting == 1
+        folder.unlink()
+        folder.mkdir()
+    with closing(sqlite3.connect(folder / "texts.sqlite")) as database:
+        assert database.execute("SELECT text FROM results").fetchall() == [("1",)]
 
 
 def test_two_runs_do_not_share_an_outbox(tmp_path: Path) -> None:

@@ -181,6 +181,15 @@ def test_what_is_printed_may_fail_but_not_before_it_is_kept(tmp_path: Path) -> N
     assert json.loads(kept.read_text())["text"] == "1"
 
 
+def test_a_reader_that_goes_costs_no_other_sink_a_text(tmp_path: Path) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"page{number}.png"), page("1"))
+    table = tmp_path / "out.csv"
+    line = " ".join([*command("--source", tmp_path, "--jsonl", "-", "--csv", table), "| true"])
+    subprocess.run(line, shell=True, timeout=60, check=True)
+    assert len(table.read_text().splitlines()) >= 2
+
+
 @pytest.mark.parametrize("sink", ["csv", "sqlite", "snapshots"])
 def test_only_json_lines_are_printed(tmp_path: Path, sink: str) -> None:
     cv2.imwrite(str(tmp_path / "page.png"), page("1"))

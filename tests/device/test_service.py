@@ -58,7 +58,7 @@ def test_secrets_stay_in_files_that_only_root_reads(settings: Path) -> None:
     assert f"LoadCredential=token_file:{settings.with_name('token')}\n" in done.output
     assert f"LoadCredential=config.toml:{settings}\n" in done.output
     assert "--token-file ${CREDENTIALS_DIRECTORY}/token_file" in done.output
-    assert "--jsonl /var/lib/edge-hwr/texts.jsonl --outbox /var/lib/edge-hwr/outbox" in done.output
+    assert "--outbox /var/lib/edge-hwr/outbox --jsonl /var/lib/edge-hwr/texts.jsonl" in done.output
     assert "0123456789abcdef" not in done.output
 
 
@@ -90,6 +90,9 @@ def test_what_the_service_writes_elsewhere_is_told(settings: Path) -> None:
         "it can write nowhere else"
     ]
     settings.write_text('jsonl = "a/out.txt"\ncsv = "b/out.txt"\n')
+    done = invoke("install", "--config", str(settings), "--print")
+    assert "would be one file in /var/lib/edge-hwr: give them different names" in str(done.exception)
+    settings.write_text('mqtt = "mqtt://broker"\ncsv = "outbox"\n')
     done = invoke("install", "--config", str(settings), "--print")
     assert "would be one file in /var/lib/edge-hwr: give them different names" in str(done.exception)
 

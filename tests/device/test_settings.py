@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from edge_hwr.bundle import Bundle
 from edge_hwr.device.commands import config, run
-from edge_hwr.device.settings import Settings, load_settings, make_settings, read_secret
+from edge_hwr.device.settings import Settings, describe, load_settings, make_settings, read_secret
 from edge_hwr.errors import EdgeHwrError, UsageError
 
 TOKEN = "0123456789abcdef"
@@ -114,8 +114,8 @@ def test_a_file_that_is_fine_is_told_without_its_secrets(tmp_path: Path) -> None
     (tmp_path / "token").chmod(0o644)
     path = tmp_path / "c.toml"
     path.write_text(
-        'source = "rtsp://user:pass-word@pass-word@cam/live?key=k-e-y"\nserve = "0.0.0.0:8080"\ntoken_file = "token"\n'
-        'webhook = "https://host/hook?key=k-e-y"\n'
+        'source = "rtsp://user:pass-word@pass-word@cam/live?key=k-e-y"\nserve = "0.0.0.0:8080"\n'
+        'token_file = "token"\nwebhook = "https://host/hook?key=k-e-y"\n'
     )
     done = check(path)
     assert done.exit_code == 0, done.exception
@@ -124,6 +124,13 @@ def test_a_file_that_is_fine_is_told_without_its_secrets(tmp_path: Path) -> None
     assert "everybody on this machine can read" in done.output
     for secret in ("pass-word", "k-e-y", TOKEN):
         assert secret not in done.output
+
+
+@pytest.mark.parametrize("password", ["pass#word", "pass?word", "pass@word", "word"])
+def test_no_password_is_shown_however_odd(password: str) -> None:
+    shown = describe(Settings(source=f"rtsp://user:{password}@cam/live"))["source"]
+    assert "word" not in shown
+    assert shown == "rtsp://…@cam/live"
 
 
 def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,8 +144,8 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.Monk
         f"warning: jsonl {tmp_path}/nowhere/a.jsonl: there is no folder {tmp_path}/nowhere"
     ]
     monkeypatch.setattr("edge_hwr.device.settings.os.access", lambda _path, mode: mode == os.R_OK)
-    assert f"warning: csv {tmp_path}/there/b.csv: you may not write there" in check(path).stderr
-    assert f"warning: outbox {tmp_path}/there/new/box: you may not write there" in check(path).stderr
+    assert f"warning: csv {tmp_path}/there/b.csv: may not be written by you" in check(path).stderr
+    assert f"warning: outbox {tmp_path}/there/new/box: may not be written by you" in check(path).stderr
 
 
 def test_a_page_that_cannot_be_served_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,7 +175,7 @@ def test_regions_that_cannot_be() -> None:
     for text in ("", "1,2,3", "1,2,3,0", "-1,2,3,4", "a,b,c,d"):
         with pytest.raises(UsageError, match=r"is no region: give X,Y,WIDTH,HEIGHT"):
             Region.parse(text)
-    with pytest.raises(UsageError, match="not within the frame of 224 x 96"):
+    with pytest.raises(SourceError, match="not within the frame of 224 x 96"):
         run_loop(Scripted(numbered_frame), BarcodeReader(), (), stop=threading.Event(), region=Region(200, 0, 100, 50))
 
 

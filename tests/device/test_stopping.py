@@ -65,6 +65,19 @@ with stopped_by_signals() as stop:
         assert process.wait(10) == -second
 
 
+def test_a_closed_terminal_is_told_of_twice_and_ends_nothing_at_once() -> None:
+    program = """
+import signal
+from edge_hwr.device.stopping import stopped_by_signals
+with stopped_by_signals() as stop:
+    signal.raise_signal(signal.SIGHUP)
+    signal.raise_signal(signal.SIGHUP)
+    print(stop.is_set())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "True\n")
+
+
 def test_what_is_ignored_stays_so() -> None:
     """As `nohup` has it."""
     program = """

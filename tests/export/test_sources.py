@@ -103,14 +103,15 @@ def test_a_dataset_folder_and_emnist_are_sources(tmp_path: Path) -> None:
 def test_writers_are_held_out_whole_and_of_few_writers_samples(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "own", "0127" * 15)
     header, *rows = (folder / "labels.tsv").read_text().splitlines()
-    for writers, whole in ((20, True), (2, False)):
-        told = [f"{row}\t{number % writers}" for number, row in enumerate(rows)]
-        (folder / "labels.tsv").write_text("\n".join([f"{header}\twriter", *told]))
-        apart = LabelledPictures.load(folder, "0127").validation
-        assert 0 < apart.sum() < 15
-        held_out = {number % writers for number in np.flatnonzero(apart).tolist()}
-        trained = {number % writers for number in np.flatnonzero(~apart).tolist()}
-        assert len(trained) == writers - whole * len(held_out)
+    for writers, whole in ((20, True), (10, True), (2, False)):
+        for names in "abcdefgh" if whole else "a":  # none of many a ten is held out by its name
+            told = [f"{row}\t{names}{number % writers}" for number, row in enumerate(rows)]
+            (folder / "labels.tsv").write_text("\n".join([f"{header}\twriter", *told]))
+            apart = LabelledPictures.load(folder, "0127").validation
+            assert 0 < apart.sum() < 40
+            held_out = {number % writers for number in np.flatnonzero(apart).tolist()}
+            trained = {number % writers for number in np.flatnonzero(~apart).tolist()}
+            assert len(trained) == writers - whole * len(held_out)
 
 
 def test_of_little_writing_one_sample_is_held_out(tmp_path: Path) -> None:
