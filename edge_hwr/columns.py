@@ -99,11 +99,41 @@ def _stretches(row: NDArray[np.bool_], cuts: list[float]) -> list[Interval]:
 
 def _order(which: list[int], boxes: NDArray[np.float64], labels: NDArray[np.bool_], pitch: float) -> list[list[int]]:
     rows = _downwards(which, boxes, pitch)
-    if len(which) < 4:
-        return rows
-    across = sorted(which, key=lambda k: float(boxes[k, 0]))
-    edge = np.maximum.accumulate(boxes[across, 0] + boxes[across, 2])
-    free = boxes[across[1:], 0] - edge[:-1]
+    before: list[list[int]] = []
+    after: list[list[int]] = []
+    while True:
+        which = list(chain.from_iterable(rows))
+        halves, labelled = _halves(which, boxes, labels, pitch)
+        if halves:
+            left, right = (_order(half, boxes, labels, pitch) for half in halves)
+            return before + left + right + after
+        cut = None if labelled else _cut_between(rows, boxes, pitch)
+        if cut is None:
+            return before + rows + after
+        above, below = rows[:cut], rows[cut:]
+        # The larger part here, so that no page is too long to be cut again and again.
+        if len(above) <= len(below):
+            before, rows = before + _order_rows(above, boxes, labels, pitch), below
+        else:
+            after, rows = _order_rows(below, boxes, labels, pitch) + after, above
+
+
+def _order_rows(
+    rows: list[list[int]], boxes: NDArray[np.float64], labels: NDArray[np.bool_], pitch: float
+) -> list[list[int]]:
+    return rows if len(rows) == 1 else _order(list(chain.from_iterable(rows)), boxes, labels, pitch)
+
+
+def _halves(
+    which: list[int], boxes: NDArray[np.float64], labels: NDArray[np.bool_], pitch: float
+) -> tuple[tuple[list[int], list[int]] | None, bool]:
+    """What a block falls into on both sides of its widest gutter, if it has one; whether it has a column of labels."""
+    first, last = boxes[which, 0], boxes[which, 0] + boxes[which, 2]
+    if len(which) < 4 or first.max() - last.min() < 0.5 * pitch:
+        return None, False
+    order = np.argsort(first, kind="stable")
+    across = [which[k] for k in order]
+    free = first[order][1:] - np.maximum.accumulate(last[order])[:-1]
     labelled = False
     for cut in np.argsort(-free, kind="stable").tolist():
         if free[cut] < 0.5 * pitch:
@@ -113,19 +143,21 @@ def _order(which: list[int], boxes: NDArray[np.float64], labels: NDArray[np.bool
             continue
         beside = _level(boxes[left], boxes[right], pitch)
         if max(np.mean(labels[left] & beside.any(axis=1)), np.mean(labels[right] & beside.any(axis=0))) < _LABELS:
-            return _order(left, boxes, labels, pitch) + _order(right, boxes, labels, pitch)
+            return (left, right), False
         labelled = True
-    if labelled or len(rows) < 2:
-        return rows
+    return None, labelled
+
+
+def _cut_between(rows: list[list[int]], boxes: NDArray[np.float64], pitch: float) -> int | None:
+    """After how many rows a block is best cut in two; None where nothing is between them."""
+    if len(rows) < 2:
+        return None
     tops = np.array([boxes[row, 1].min() for row in rows])
     low = np.maximum.accumulate([(boxes[row, 1] + boxes[row, 3]).max() for row in rows])
     # Lines of writing reach into each other: half a line of overlap is no hindrance to a cut between them.
     free = tops[1:] + 0.5 * pitch - low[:-1]
     cut = int(np.argmax(free))
-    if free[cut] <= 0:
-        return rows
-    above, below = (list(chain.from_iterable(part)) for part in (rows[: cut + 1], rows[cut + 1 :]))
-    return _order(above, boxes, labels, pitch) + _order(below, boxes, labels, pitch)
+    return cut + 1 if free[cut] > 0 else None
 
 
 def _downwards(which: list[int], boxes: NDArray[np.float64], pitch: float) -> list[list[int]]:

@@ -120,7 +120,7 @@ def check_crops(dataset: Dataset) -> None:
             f"dataset {dataset.name}: pages, as texts have line ends in them (a backslash and an n): single lines or "
             "characters are wanted"
         )
-    some = range(0, len(dataset), -(-len(dataset) // _LOOKED_AT))
+    some = range(0, len(dataset), max(1, -(-len(dataset) // _LOOKED_AT)))
     if 2 * sum(is_light_on_dark(dataset[index].picture) for index in some) > len(some):
         log.warning("dataset %s: its ink looks light on dark; dark ink on light paper is read: invert the pictures",
                     dataset.name)  # fmt: skip

@@ -65,7 +65,10 @@ def is_table(path: Path) -> bool:
     """Whether a folder is one that `open_table` would open, or a file a zip."""
     if not path.is_dir():
         return path.suffix.lower() == ".zip"
-    return (path / LABELS).is_file() or bool(_characters(path))
+    try:
+        return (path / LABELS).is_file() or bool(_characters(path))
+    except PermissionError:
+        return False
 
 
 def _open_folder(folder: Path) -> LabelTable:
@@ -89,7 +92,9 @@ def _open_folder(folder: Path) -> LabelTable:
 def _characters(folder: Path) -> list[Path]:
     """The pictures in folders that are called as the character on them."""
     called = sorted(inside for inside in folder.iterdir() if len(normalize("NFC", inside.name).strip()) == 1)
-    return [file for inside in called if inside.is_dir() for file in sorted(inside.iterdir()) if is_picture(file)]
+    files = [file for inside in called if inside.is_dir() for file in sorted(inside.iterdir())]
+    # What begins with a dot is of the system, as macOS's `._page.jpg` beside each page.jpg.
+    return [file for file in files if is_picture(file) and file.is_file() and not file.name.startswith(".")]
 
 
 def _rows_of_characters(folder: Path) -> tuple[TableRow, ...]:

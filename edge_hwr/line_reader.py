@@ -168,8 +168,8 @@ class LineReader:
 
 
 def _is_figures(text: str) -> bool:
-    """Whether most of a text are digits: 12, 3.40 €, 07:15."""
-    return 2 * sum(map(str.isdigit, text)) >= max(len(text.replace(" ", "")), 1)
+    """Whether most of a text are digits: 12, 3.40 €, 07:15. A calculation stands by itself."""
+    return "=" not in text and 2 * sum(map(str.isdigit, text)) >= max(len(text.replace(" ", "")), 1)
 
 
 def _joined(parts: Sequence[Line]) -> Line:

@@ -59,13 +59,13 @@ class TextLine:
 
     `box` and `polygon` (int32 (N, 2): x, y) are in pixels of the picture and lie within it. `crop` is uint8 (h, w):
     this line alone, straightened, at the picture's resolution, on paper of an even 245, the ink of other lines painted
-    over. `place` is where it stands on the page laid upright: left, top, width and height.
+    over. `extent` is where it stands on the page laid upright: left, top, width and height.
     """
 
     box: Box
     polygon: NDArray[np.int32]
     crop: Grey
-    place: tuple[float, float, float, float]
+    extent: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,7 @@ class PageLayout:
     def rows(self, figures: Sequence[bool] | None = None) -> list[list[int]]:
         """The lines, by their indices, row by row as they are read; those of a row stand beside each other, like the
         cells of a table. It helps to know which lines are `figures`: see `reading_order`."""
-        return reading_order(np.array([line.place for line in self.lines]).reshape(-1, 4), self.pitch, figures)
+        return reading_order(np.array([line.extent for line in self.lines]).reshape(-1, 4), self.pitch, figures)
 
 
 Sense = Callable[[Sequence[TextLine]], float]

@@ -110,10 +110,8 @@ def compare(
         status.start()
         compared += compare_baselines(sample, wanted.charset, tested, seed=seed)
     compared.sort(key=lambda model: -model.accuracy)
-    shown_recipe = Path(
-        recipe
-    ).name  # a file's with its suffix, so that the command that the page shows is one that works
-    setting = Setting(tested.name, len(tested), shown_recipe, samples, len(sample.labels), sample.available, seed)
+    named = Path(recipe).name  # of a file with its suffix: the command that the page shows is one that works
+    setting = Setting(tested.name, len(tested), named, samples, len(sample.labels), sample.available, seed)
     _print_compared(compared, setting, as_json=as_json)
     # Behind the figures, which took minutes: the disk may be full.
     if chart:

@@ -21,7 +21,7 @@ def first_difference(old: Any, new: Any, where: str = "") -> str:
         parts = [(f"{where}[{index}]", *both) for index, both in enumerate(zip(old, new, strict=True))]
     else:
         return f"{where} was {_shown(old)} and is {_shown(new)}"
-    return next(found for name, was, now in parts if (found := first_difference(was, now, name)))
+    return next((found for name, was, now in parts if (found := first_difference(was, now, name))), where)
 
 
 def _shown(value: Any) -> str:

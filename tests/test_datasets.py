@@ -66,6 +66,7 @@ def test_a_folder_for_each_character(folder: Path) -> None:
     (folder / "é").mkdir()
     shutil.copy(folder / "a.png", folder / "é" / "ä.PNG")
     (folder / "é" / "notes.txt").write_text("none of the pictures")
+    (folder / "é" / "._ä.PNG").write_bytes(b"of macOS")
     dataset = open_dataset(folder)
     assert [(sample.name, sample.text) for sample in dataset] == [("2/b.jpg", "2"), ("é/ä.PNG", "é")]
     assert dataset[0].picture.shape == (48, 48)

@@ -19,6 +19,7 @@ from edge_hwr.bundle import Bundle, open_bundle, verify_golden
 from edge_hwr.crop_reader import CropReader
 from edge_hwr.datasets import open_dataset
 from edge_hwr.errors import BundleError, ModelError, UsageError
+from edge_hwr.evaluate_command import evaluate
 from edge_hwr.evaluate_lines import evaluate_lines
 from edge_hwr.export.lexicon import lexicon as build_lexicon
 from edge_hwr.line_runtime import WIDTHS, LineModel
@@ -217,7 +218,7 @@ def test_characters_that_a_model_does_not_know_are_told(line_bundle: Bundle, tmp
     found = evaluate_lines(line_bundle, open_dataset(lines))
     assert found.outside == pytest.approx(3 / 8)
     assert found.outside_characters == "\u2019é"
-    table = CliRunner().invoke(commands.evaluate, [str(line_bundle.path), str(lines)], standalone_mode=False).output
+    table = CliRunner().invoke(evaluate, [str(line_bundle.path), str(lines)], standalone_mode=False).output
     assert "37.50% of the characters: \u2019é" in table
 
 
@@ -229,9 +230,9 @@ def test_the_commands_take_line_models(line_bundle: Bundle, tmp_path: Path):
     assert json.loads(read.output)["text"] == "ab 1c"
     lines = write_lines(tmp_path / "lines", 4)
     given = [str(line_bundle.path), str(lines), "--json"]
-    measured = json.loads(run.invoke(commands.evaluate, given, standalone_mode=False).output)
+    measured = json.loads(run.invoke(evaluate, given, standalone_mode=False).output)
     assert {"model", "bytes", "samples", "cer", "wer", "ms_p50"} <= measured.keys()
-    table = run.invoke(commands.evaluate, given[:2], standalone_mode=False).output
+    table = run.invoke(evaluate, given[:2], standalone_mode=False).output
     assert "CER" in table
 
 
@@ -283,14 +284,12 @@ def test_a_lexicon_is_measured_with_a_dataset(line_bundle: Bundle, tmp_path: Pat
     text.write_text("\n".join(draw_text(rng) for _ in range(300)), "utf-8")
     CliRunner().invoke(build_lexicon, [str(text), "-o", str(lexicon)], standalone_mode=False)
     given = [str(line_bundle.path), str(write_lines(tmp_path / "lines", 10)), "--json", "--lexicon", str(lexicon)]
-    measured = json.loads(CliRunner().invoke(commands.evaluate, given, standalone_mode=False).output)
+    measured = json.loads(CliRunner().invoke(evaluate, given, standalone_mode=False).output)
     assert measured["cer"] <= 0.05
     assert measured["lexicon"] == "text.lexicon"
-    without = CliRunner().invoke(commands.evaluate, given[:3], standalone_mode=False).output
+    without = CliRunner().invoke(evaluate, given[:3], standalone_mode=False).output
     assert json.loads(without)["lexicon"] is None
-    assert (
-        "text.lexicon" in CliRunner().invoke(commands.evaluate, [*given[:2], *given[3:]], standalone_mode=False).output
-    )
+    assert "text.lexicon" in CliRunner().invoke(evaluate, [*given[:2], *given[3:]], standalone_mode=False).output
 
 
 def test_what_changes_nothing_for_models_of_lines_is_refused(line_bundle: Bundle, tmp_path: Path):

@@ -147,6 +147,7 @@ class LineFile:
         if self._fd > 1:
             os.close(self._fd)
         self._fd = -1
+        self._headed = False
 
     def _error(self, what: str, error: OSError) -> SinkError:
         if error.errno in (errno.ENXIO, errno.EPIPE):
