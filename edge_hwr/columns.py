@@ -103,6 +103,8 @@ def _order(which: list[int], boxes: NDArray[np.float64], labels: NDArray[np.bool
     after: list[list[int]] = []
     while True:
         which = list(chain.from_iterable(rows))
+        if not _may_be_parted(which, boxes, pitch):
+            return before + rows + after
         halves, labelled = _halves(which, boxes, labels, pitch)
         if halves:
             left, right = (_order(half, boxes, labels, pitch) for half in halves)
@@ -124,13 +126,20 @@ def _order_rows(
     return rows if len(rows) == 1 else _order(list(chain.from_iterable(rows)), boxes, labels, pitch)
 
 
+def _may_be_parted(which: list[int], boxes: NDArray[np.float64], pitch: float) -> bool:
+    """Whether some of the boxes stand beside others at all: most pages are one column, whatever part of them."""
+    if not which:
+        return False
+    return bool(boxes[which, 0].max() - (boxes[which, 0] + boxes[which, 2]).min() >= 0.5 * pitch)
+
+
 def _halves(
     which: list[int], boxes: NDArray[np.float64], labels: NDArray[np.bool_], pitch: float
 ) -> tuple[tuple[list[int], list[int]] | None, bool]:
     """What a block falls into on both sides of its widest gutter, if it has one; whether it has a column of labels."""
-    first, last = boxes[which, 0], boxes[which, 0] + boxes[which, 2]
-    if len(which) < 4 or first.max() - last.min() < 0.5 * pitch:
+    if len(which) < 4:
         return None, False
+    first, last = boxes[which, 0], boxes[which, 0] + boxes[which, 2]
     order = np.argsort(first, kind="stable")
     across = [which[k] for k in order]
     free = first[order][1:] - np.maximum.accumulate(last[order])[:-1]

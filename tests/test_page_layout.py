@@ -420,7 +420,7 @@ def test_the_cells_of_a_table_are_read_row_by_row(table: list[tuple[tuple[float,
 def test_a_page_of_a_thousand_lines_is_ordered() -> None:
     """Each cut between two lines is another half to be looked at."""
     boxes = np.array([(100 * (k % 3 == 0), 40 * k, 200 + 37 * (k % 11), 30) for k in range(1500)])
-    both = np.concatenate([boxes, boxes + (1200, 5, 0, 0)])
+    both = np.concatenate([boxes, np.add(boxes, (1200, 5, 0, 0))])
     assert [k for row in reading_order(both, 40.0) for k in row] == list(range(3000))
 
 
