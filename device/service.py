@@ -121,7 +121,10 @@ def install(file: Path, show: bool) -> None:
     (UNIT_FOLDER / UNIT).chmod(0o644)
     _systemctl("daemon-reload")
     _systemctl("enable", UNIT)
-    _systemctl("restart", UNIT)  # which starts it, too; one that runs has old settings
+    try:
+        _systemctl("restart", UNIT)  # which starts it, too; one that runs has old settings
+    except EdgeHwrError as error:
+        raise EdgeHwrError(f"{error}; it is tried again every 10 s: `edge-hwr service logs` says why") from error
     click.echo(f"{UNIT} runs; `edge-hwr service status` tells how it is, `edge-hwr service logs` what it says")
 
 
