@@ -61,7 +61,10 @@ class Sqlite:
             return self._database
         if self._database is not None:
             # What is still in the file beside it would be lost: SQLite leaves it there.
-            (busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            try:
+                (busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error:
+                busy = False  # the disk has gone, and what was on it
             if busy:
                 raise SinkError(f"{self._path} was moved away, and others read it still: results wait until they end")
         self._close()
