@@ -14,11 +14,9 @@ $(PEERS)/ready: $(VENV)/exists pyproject.toml
 	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet -e '.[export]' onnx onnxruntime rapidocr tf2onnx
 	@touch $@
 
-# The shipped network in float32, out of the run it was exported from. Where there is no such run, the readers alone are
-# compared, and the report says so.
-build/digits-float32.tflite: $(PEERS)/ready $(wildcard runs/digits/best.json)
+build/digits-float32.tflite: $(PEERS)/ready edge_hwr/models/digits.tflite benchmarks/float_network.py
 	@mkdir -p build
-	@test ! -d runs/digits || $(PEERS)/bin/edge-hwr export runs/digits --precision float32 -o $@
+	$(PEERS)/bin/python benchmarks/float_network.py $@
 
 bench-peers: build/digits-float32.tflite
 	$(PEERS)/bin/python benchmarks/peers.py --json $(RESULTS)/peers.json
