@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.columns import cut_at_gutters, reading_order
 from edge_hwr.errors import PictureError
+from edge_hwr.headings import find_headings, without
 from edge_hwr.ink import Grey, find_ink
 from edge_hwr.line_crops import LinePlace, cut_out, outline
 from edge_hwr.line_ink import own_ink
@@ -46,6 +47,10 @@ _LEAST_OUTSIDE = 3
 """Lines; a table may look like one or two."""
 _AS_WELL, _FAINT_AS_WELL = 0.6, 0.75
 """What lies around a sheet, or is fainter, is writing where it makes so much of the sense that the other lines make."""
+
+_WIDER, _NEARLY, _CLEARLY = 1.1, 0.9, 1.25
+"""A heading takes the place of lines that were found there if it joins them or is wider, as by a letter that they lost,
+and makes nearly the sense that they make (what is shorter is easily surer), or else if it clearly makes more."""
 
 _LEAST_FAINT = 0.03
 """Of the writing's ink: with less that is faint, nobody wrote with another pen."""
@@ -84,7 +89,11 @@ class PageLayout:
     def rows(self, figures: Sequence[bool] | None = None) -> list[list[int]]:
         """The lines, by their indices, row by row as they are read; those of a row stand beside each other, like the
         cells of a table. It helps to know which lines are `figures`: see `reading_order`."""
-        return reading_order(np.array([line.extent for line in self.lines]).reshape(-1, 4), self.pitch, figures)
+        return reading_order(self.extents(), self.pitch, figures)
+
+    def extents(self) -> NDArray[np.float64]:
+        """Where the lines stand on the page laid upright, (N, 4): left, top, width and height."""
+        return np.array([line.extent for line in self.lines], np.float64).reshape(-1, 4)
 
 
 Sense = Callable[[Sequence[TextLine]], float]
@@ -133,17 +142,56 @@ def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None) -> PageLayo
             break
         reduction = max(least, min(reduction - 1, int(reduction * writing.height / _LEAST_HEIGHT)))
     layout = _lay_out(grey, sheet, upright, writing, LEAST_DARKNESS)
+    if sense is None:
+        return layout
+    headings = [
+        heading
+        for heading in find_headings(writing, layout.extents())
+        if _is_better(_lay_out(grey, sheet, upright, heading, LEAST_DARKNESS).lines, layout.lines, sense)
+    ]
+    if headings:
+        writing = without(headings, writing)
+        layout = _lay_out(grey, sheet, upright, writing, LEAST_DARKNESS, headings)
     ink = writing.components[:, 4]
-    if sense is None or ink[writing.faint].sum() <= _LEAST_FAINT * ink[writing.written].sum():
+    if ink[writing.faint].sum() <= _LEAST_FAINT * ink[writing.written].sum():
         return layout
     everything = replace(writing, written=writing.written | writing.faint)
-    whole = _lay_out(grey, sheet, upright, everything, FAINTEST)
-    fresh = [line for line in whole.lines if not any(_overlap(line.box, known.box) >= _SAME for known in layout.lines)]
+    whole = _lay_out(grey, sheet, upright, everything, FAINTEST, headings)
+    fresh = _fresh(whole, layout)
     return whole if fresh and sense(fresh) >= _FAINT_AS_WELL * sense(layout.lines) else layout
 
 
-def _lay_out(grey: Grey, sheet: Quad | None, upright: Upright, writing: Writing, least_darkness: float) -> PageLayout:
+def _is_better(heading: Sequence[TextLine], known: Sequence[TextLine], sense: Sense) -> bool:
+    """Whether a heading makes more of its letters than the lines that are known to be there, if there are any."""
+    replaced = [line for line in known if any(_is_beside(line, larger) for larger in heading)]
+    if not heading:
+        return False
+    gained = len(replaced) > len(heading) or _width(heading) > _WIDER * _width(replaced)
+    return sense(heading) >= max(_AS_WELL * sense(known), (_NEARLY if gained else _CLEARLY) * sense(replaced))
+
+
+def _is_beside(line: TextLine, other: TextLine) -> bool:
+    """Whether a line shares most of its height with another, and some of its width."""
+    (left, top, width, height), (x, y, w, h) = line.extent, other.extent
+    return min(left + width, x + w) > max(left, x) and min(top + height, y + h) - max(top, y) > height / 2
+
+
+def _width(lines: Sequence[TextLine]) -> float:
+    return sum(line.extent[2] for line in lines)
+
+
+def _fresh(layout: PageLayout, known: PageLayout) -> list[TextLine]:
+    """The lines of a layout that another has not."""
+    return [line for line in layout.lines if not any(_overlap(line.box, other.box) >= _SAME for other in known.lines)]
+
+
+def _lay_out(
+    grey: Grey, sheet: Quad | None, upright: Upright, writing: Writing, least_darkness: float,
+    headings: Sequence[Writing] = (),
+) -> PageLayout:  # fmt: skip
     places, pitch = _places(writing)
+    for heading in headings:
+        places = _together(places, _places(heading)[0])
     flat = upright.flattened() if places else grey
     found = [
         TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), _extent(place))
@@ -186,6 +234,18 @@ def _places(writing: Writing) -> tuple[list[LinePlace], float]:
     return _measure(owner, courses, pitch, writing.height), pitch
 
 
+def _together(some: list[LinePlace], more: list[LinePlace]) -> list[LinePlace]:
+    """Lines of two maps of whose ink is whose, as lines of one: each is to be alone in its crop."""
+    if not some or not more:
+        return some or more
+    first, beyond = some[0].owner, 1 + max(place.name for place in some)
+    owner = np.where(more[0].owner >= 0, more[0].owner + np.int16(beyond), first)
+    return [
+        *(replace(place, owner=owner) for place in some),
+        *(replace(place, owner=owner, name=place.name + beyond) for place in more),
+    ]
+
+
 def _mask(writing: Writing, which: NDArray[np.bool_]) -> Grey:
     """Some of the components, 255 on ink."""
     return np.append(False, which).astype(np.uint8)[writing.labels] * np.uint8(255)
@@ -208,7 +268,9 @@ def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, heig
     rise = reach - (spread > 0.01 * total[:, None]).argmax(axis=1) + 0.5
     drop = (spread >= 0.99 * total[:, None]).argmax(axis=1) - reach + 0.5
     # Remains of ruling are thinly spread; ink is weighed by itself, so that many crumbs do not outvote a few lines.
+    # Larger letters have more of it for their length, as they are high.
     density = total / np.maximum(np.count_nonzero(inked, axis=1) * COLUMN, 1)
+    density /= np.maximum(rise + drop, np.median(rise + drop) if len(total) else 0.0)
     order = np.argsort(density)
     weight = np.cumsum(total[order])
     usual = density[order][np.searchsorted(weight, weight[-1] / 2)] if len(weight) else 0.0

@@ -48,7 +48,7 @@ class Writing:
 
     `written` tells which components are surely writing, `height` how high these are, and `faint` which others would be
     if they were as dark; `printed`, uint8 of the labels' shape, is by how much dots and the lines of squared paper make
-    it darker, if there are any.
+    it darker, if there are any; `ink`, uint8 of that shape, is the mask that the ruling is still in.
     """
 
     labels: NDArray[np.int32]
@@ -57,6 +57,7 @@ class Writing:
     height: float
     faint: NDArray[np.bool_]
     printed: Grey | None
+    ink: Grey
 
 
 def find_writing(upright: Upright) -> Writing:
@@ -97,7 +98,9 @@ def find_writing(upright: Upright) -> Writing:
         broad = width > _BROAD * _usual(width[written], area[written])
         faint = written & ~broad & (share >= FAINTEST) & (share < LEAST_DARKNESS)
         written &= (share >= LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
-    return _without_grain(Writing(labels, components, written, height, faint, printed if printed.any() else None))
+    return _without_grain(
+        Writing(labels, components, written, height, faint, printed if printed.any() else None, ink & ~pale)
+    )
 
 
 def _surround(components: NDArray[np.int32]) -> NDArray[np.bool_]:
