@@ -87,8 +87,8 @@ def _summary(tally: Tally) -> str:
     rate = tally.frames / tally.seconds if tally.seconds else 0.0
     unchanged = tally.frames - tally.read
     lines = f", {tally.lines_remembered} of their {tally.lines} lines remembered" if tally.lines_remembered else ""
-    read = counted(tally.read, "frame")
     return (
-        f"{read} read in {tally.seconds:.1f} s ({rate:.1f} a second){lines}, {unchanged} unchanged, "
+        f"{counted(tally.frames, 'frame')} in {tally.seconds:.1f} s ({rate:.1f} a second): {tally.read} read{lines}, "
+        f"{unchanged} unchanged, "
         f"{tally.dropped} dropped; the oldest result was {1e3 * tally.oldest_s:.0f} ms old"
     )

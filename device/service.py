@@ -132,8 +132,7 @@ def install(file: Path, show: bool) -> None:
 def status() -> None:
     """Show how the service is."""
     _need_systemd(root=False)
-    done = subprocess.run(["systemctl", "--no-pager", "--full", "status", UNIT], timeout=_SYSTEMCTL_S, check=False)
-    if done.returncode:
+    if _show(["systemctl", "--no-pager", "--full", "status", UNIT], timeout=_SYSTEMCTL_S):
         raise EdgeHwrError(f"{UNIT} is not running: `edge-hwr service logs` says why, `service install` sets it up")
 
 
@@ -144,7 +143,8 @@ def logs(lines: int, follow: bool) -> None:
     """Show what the service said."""
     _need_systemd(root=False)
     command = ["journalctl", "--no-pager", "--unit", UNIT, "--lines", str(lines), *(["--follow"] if follow else [])]
-    subprocess.run(command, check=False)
+    if _show(command, timeout=None if follow else _SYSTEMCTL_S):
+        raise EdgeHwrError(f"journalctl does not show what {UNIT} said: see above")
 
 
 @service.command()
@@ -255,6 +255,16 @@ def _need_systemd(*, root: bool = True) -> None:
         )
     if root and os.geteuid() != 0:
         raise EdgeHwrError("only root may change services: sudo " + " ".join(["edge-hwr", *sys.argv[1:]]))
+
+
+def _show(command: list[str], timeout: float | None) -> int:
+    """Run a command whose output the user sees; gives its exit status."""
+    try:
+        return subprocess.run(command, timeout=timeout, check=False).returncode
+    except subprocess.TimeoutExpired as error:
+        raise EdgeHwrError(f"{command[0]} has not ended after {timeout:g} s") from error
+    except FileNotFoundError as error:
+        raise EdgeHwrError(f"there is no {command[0]} here") from error
 
 
 def _systemctl(*arguments: str) -> None:

@@ -132,7 +132,7 @@ def _run() -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", 1)
+        return _fail(f"{where}{error.strerror or error or type(error).__name__}", 1)
     return result if isinstance(result, int) else 0
 
 

@@ -19,7 +19,8 @@ def connected_components(mask: Grey) -> tuple[Labels, Boxes]:
     Later stages empty the row of what is no writing by setting its area to 0.
     """
     # With 16 bits a label OpenCV takes a third of the time; touching squares of 2x2 pixels bound how many there can be.
-    narrow = mask.size < 4 * np.iinfo(np.uint16).max
+    height, width = mask.shape
+    narrow = (height + 1) // 2 * ((width + 1) // 2) < np.iinfo(np.uint16).max
     kind = cv2.CV_16U if narrow else cv2.CV_32S
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=kind)
     typed = np.asarray(labels, np.uint16) if narrow else np.asarray(labels, np.int32)

@@ -78,9 +78,15 @@ class LinePreprocessing:
     pitch: int = 12
 
     def __post_init__(self) -> None:
-        if not (self.height >= 8 and self.reach >= 16 and 0 <= self.margin < self.widest // 2 and self.pitch >= 0):
-            wrong = f"{self.height} rows, a reach of {self.reach}, a pitch of {self.pitch}"
-            raise UsageError(f"line preprocessing: {wrong}: export it again")
+        sound = {
+            "height": self.height >= 8,
+            "reach": self.reach >= 16,
+            "margin": 0 <= self.margin < self.widest // 2,
+            "pitch": self.pitch >= 0,
+        }
+        wrong = [f"{name} = {getattr(self, name)}" for name, fine in sound.items() if not fine]
+        if wrong:
+            raise UsageError(f"line preprocessing: cannot be made with {', '.join(wrong)}")
 
     def to_json(self) -> dict[str, int]:
         return asdict(self)

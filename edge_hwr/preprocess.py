@@ -42,7 +42,9 @@ class GlyphPreprocessing:
     thickest: int = 80
 
     def __post_init__(self) -> None:
-        if not 1 <= self.margin * 2 < min(self.height, self.width):
+        if self.margin < 1:
+            raise UsageError(f"preprocessing: a margin of {self.margin}: one pixel at least is left bare")
+        if self.margin * 2 >= min(self.height, self.width):
             raise UsageError(f"preprocessing: a margin of {self.margin} leaves no room in {self.width}x{self.height}")
 
     def to_json(self) -> dict[str, int]:

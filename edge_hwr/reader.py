@@ -53,6 +53,8 @@ class Reader:
         lexicon: str | Path | None = None,
         remember: bool = False,
     ) -> None:
+        if threads < 1:
+            raise UsageError(f"a model runs on one thread or more, not on {threads}")
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
         self._reader: LineReader | _GlyphReader
         if self.bundle.metadata.task == "line":

@@ -41,9 +41,10 @@ def load_runtime() -> tuple[str, Any]:
     for name, module in _RUNTIMES.items():
         try:
             return name, importlib.import_module(module).Interpreter
-        except ModuleNotFoundError:
-            continue
         except ImportError as error:
+            # Another module than its own that is missing is one that it needs.
+            if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+                continue
             broken.append(f"{name} is installed but does not load ({error}); ")
     wanted = "ai-edge-litert" if sys.maxsize > 2**32 else "tflite-runtime 'numpy<2'"
     raise RuntimeMissingError(f"{''.join(broken)}no TFLite runtime: pip install {wanted}")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_hwr.errors import TrainingError
+
 from .augmentation import Augmenter
 from .pool import Pool
 from .recipe import DistillationRecipe
@@ -87,7 +89,12 @@ def prepare(training: Pool, order: npt.NDArray[np.intp], augment: Augmenter, tar
     thread.start()
     try:
         for _ in order:
-            item = ready.get(timeout=_PATIENCE_S)
+            try:
+                item = ready.get(timeout=_PATIENCE_S)
+            except queue.Empty as error:
+                raise TrainingError(
+                    f"no batch was prepared within {_PATIENCE_S:g} s: is the machine out of memory?"
+                ) from error
             if isinstance(item, Exception):
                 raise item
             yield item

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_hwr.errors import TrainingError
+
 from .line_augmentation import LineAugmenter
 from .line_pool import STRIDE, LinePool
 from .line_recipe import LineAugmentationRecipe
@@ -103,7 +105,12 @@ def prepare_lines(
         ahead: list[Future[LineBatch]] = [executor.submit(make, n) for n in range(min(_AHEAD, len(batches)))]
         try:
             for number in range(len(batches)):
-                batch = ahead.pop(0).result(timeout=_PATIENCE_S)
+                try:
+                    batch = ahead.pop(0).result(timeout=_PATIENCE_S)
+                except TimeoutError as error:
+                    raise TrainingError(
+                        f"no batch was prepared within {_PATIENCE_S:g} s: is the machine out of memory?"
+                    ) from error
                 if number + _AHEAD < len(batches):
                     ahead.append(executor.submit(make, number + _AHEAD))
                 yield batch

@@ -79,14 +79,14 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
     with _progress(console) as progress:
         bar = progress.add_task("", total=steps)
         while (done := state.progress(recipe.training)) < 1.0:
-            state.epoch += 1
-            progress.reset(bar, total=steps, description=f"epoch {state.epoch}")
+            progress.reset(bar, total=steps, description=f"epoch {state.epoch + 1}")
             started = time.monotonic()
             losses = _epoch(state, training, targets, teachers, recipe, lambda: progress.advance(bar))
             if not losses:
                 break  # the time was up before the first batch was prepared
             seconds = time.monotonic() - started
             state.elapsed += seconds
+            state.epoch += 1
             figures = _validate(state, validation)
             entry = {
                 "epoch": state.epoch,
@@ -199,7 +199,7 @@ def _epoch(
 ) -> list[float]:
     """One pass over the training samples, or what is left of the time; gives the loss of every step."""
     pace, started, losses = recipe.training, time.monotonic(), []
-    rng = np.random.default_rng((recipe.seed, state.epoch))
+    rng = np.random.default_rng((recipe.seed, state.epoch + 1))
     augment = Augmenter(
         recipe.augmentation,
         height=training.glyphs.shape[1],
@@ -209,8 +209,7 @@ def _epoch(
     steps = len(training) // pace.batch
     order = rng.permutation(len(training))[: steps * pace.batch].reshape(steps, pace.batch)
     for part, (glyphs, aims) in enumerate(prepare(training, order, augment, targets)):
-        # The last whole epoch counts from the end of the one before: `epoch` is already that of this one.
-        done = state.progress(pace, time.monotonic() - started, part / steps - 1)
+        done = state.progress(pace, time.monotonic() - started, part / steps)
         if done >= 1:
             break
         state.model.optimizer.learning_rate.assign(learning_rate_at(done, peak=pace.learning_rate, warmup=pace.warmup))
@@ -219,7 +218,7 @@ def _epoch(
         loss = float(state.model.train_on_batch(glyphs, aims))
         if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss} in epoch {state.epoch}: lower learning_rate in the recipe and train in "
+                f"the loss is {loss} in epoch {state.epoch + 1}: lower learning_rate in the recipe and train in "
                 "another --out folder"
             )
         losses.append(loss)

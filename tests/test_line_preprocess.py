@@ -174,5 +174,12 @@ def test_parameters_round_trip_and_refuse_what_they_do_not_know():
     assert LinePreprocessing.from_json({"height": 40}) == LinePreprocessing(height=40, pitch=0), "made before it"
     with pytest.raises(UsageError, match="sharpen"):
         LinePreprocessing.from_json({"sharpen": 3})
-    with pytest.raises(UsageError, match="rows"):
+    with pytest.raises(UsageError, match="height = 2"):
         LinePreprocessing(height=2)
+
+
+@pytest.mark.parametrize("wrong", [{"margin": 4096}, {"height": 7}, {"reach": 15}, {"pitch": -1}])
+def test_parameters_that_make_no_tensor_are_named(wrong: dict[str, int]):
+    ((name, value),) = wrong.items()
+    with pytest.raises(UsageError, match=f"cannot be made with {name} = {value}$"):
+        LinePreprocessing(**wrong)

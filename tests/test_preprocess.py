@@ -94,3 +94,10 @@ def test_parameters_round_trip_and_refuse_what_they_do_not_know():
         GlyphPreprocessing.from_json({"sharpen": 3})
     with pytest.raises(UsageError, match="margin"):
         GlyphPreprocessing(margin=14)
+
+
+def test_a_margin_that_is_no_margin_is_told_from_one_that_leaves_no_room():
+    with pytest.raises(UsageError, match="one pixel at least"):
+        GlyphPreprocessing(margin=0)
+    with pytest.raises(UsageError, match="leaves no room in 28x28"):
+        GlyphPreprocessing(margin=14)

@@ -12,7 +12,7 @@ from drawn_model import describe
 from numpy.typing import NDArray
 
 from edge_hwr.bundle import Bundle, open_bundle, write_bundle
-from edge_hwr.errors import PictureError
+from edge_hwr.errors import PictureError, UsageError
 from edge_hwr.metrics import edit_distance
 from edge_hwr.picture import read_picture
 from edge_hwr.reader import Reader
@@ -137,6 +137,17 @@ def test_blank_frames_read_as_nothing(reader: Reader):
 def test_a_frame_that_is_no_grey_picture_is_refused(reader: Reader, frame: np.ndarray):
     with pytest.raises(PictureError, match="uint8 of shape"):
         reader.read(frame)
+
+
+def test_a_dotted_strip_of_one_row_is_read(reader: Reader):
+    strip = np.full((1, 200_001), 235, np.uint8)
+    strip[0, ::2] = 40
+    assert reader.read(strip).text == ""
+
+
+def test_a_reader_without_threads_is_refused():
+    with pytest.raises(UsageError, match="one thread or more, not on 0"):
+        Reader("digits", threads=0)
 
 
 def test_samples_are_read(reader: Reader):

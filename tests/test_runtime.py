@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,6 +136,20 @@ def test_planning_prints_nothing(drawn_bundle: Bundle, capfd: pytest.CaptureFixt
     print("still there", file=sys.stderr)
     printed = capfd.readouterr()
     assert (printed.out, printed.err) == ("", "still there\n")
+
+
+def test_a_runtime_that_lacks_a_module_is_not_called_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "ai_edge_litert"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "interpreter.py").write_text("import a_module_that_is_not_there\n")
+    program = "from edge_hwr.runtime import runtime_name; runtime_name()"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.modules['tensorflow'] = None; {program}"],
+        capture_output=True, text=True, timeout=60, env=environment,
+    )  # fmt: skip
+    assert "ai-edge-litert is installed but does not load (No module named 'a_module_that_is_not_there')" in done.stderr
 
 
 def test_without_a_runtime_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,11 +117,13 @@ class Mqtt(Delivery):
             self._count_loss(connected_at)
             raise
         finally:
-            self.outbox.delivered(acknowledged)
             self._published_state, self._measures_at = "", 0.0
-            client.loop_misc()
-            if (connection := client.socket()) is not None:
-                connection.close()
+            try:
+                self.outbox.delivered(acknowledged)
+            finally:
+                client.loop_misc()
+                if (connection := client.socket()) is not None:
+                    connection.close()
 
     def _connect(self) -> Client:
         from paho.mqtt.client import Client

@@ -94,12 +94,13 @@ class Outbox:
 
     def after(self, last_id: int, count: int) -> list[Letter]:
         """Up to `count` letters that follow `last_id`, and from now on count as tried."""
-        with self._lock:
-            database = self._open()
-            query = "SELECT id, body, tried FROM outbox WHERE id > ? ORDER BY id LIMIT ?"
-            letters = [
-                Letter(number, body, bool(tried)) for number, body, tried in database.execute(query, (last_id, count))
-            ]
+        query = "SELECT id, body, tried FROM outbox WHERE id > ? ORDER BY id LIMIT ?"
+        try:
+            with self._lock:
+                rows = self._open().execute(query, (last_id, count)).fetchall()
+        except sqlite3.Error as error:
+            raise SinkError(f"{self._path} cannot be read: {error}; is its disk still there?") from error
+        letters = [Letter(number, body, bool(tried)) for number, body, tried in rows]
         if letters:
             self._change("UPDATE outbox SET tried = 1 WHERE id = ?", [(letter.id,) for letter in letters], 0)
         return letters

@@ -265,6 +265,19 @@ with Outbox({str(tmp_path / "outbox.sqlite")!r}) as outbox:
     assert done.stdout == "True True True\n", done.stderr
 
 
+def test_an_outbox_that_cannot_be_read_is_told_of_as_a_sink_that_fails(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with Outbox(path) as outbox:
+        for _ in range(2000):  # more than is kept in memory when it is opened again
+            outbox.post(result("2" * 300))
+    with Outbox(path) as outbox:
+        with path.open("r+b") as file:
+            file.seek(8192)
+            file.write(b"\xff" * 500_000)
+        with pytest.raises(SinkError, match="cannot be read"):
+            outbox.after(0, 2000)
+
+
 def test_a_database_moved_away_under_a_reader_loses_nothing(tmp_path: Path) -> None:
     path, moved = tmp_path / "texts.sqlite", tmp_path / "yesterday.sqlite"
     with Held(Sqlite(path)) as sink:
