@@ -27,19 +27,13 @@ class Result:
     known: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
     """When its text was known, by the wall clock: that of a result which a sink keeps back must not be of later."""
 
-    @property
-    def confidence(self) -> float:
-        """The mean of the lines' confidences; 1 for a page without text."""
-        lines = self.reading.lines
-        return sum(line.confidence for line in lines) / len(lines) if lines else 1.0
-
     def to_json(self) -> dict[str, Any]:
+        """As `edge_hwr/result.schema.json` describes it, less `utc`."""
         return {
             "source": self.source,
             "image": self.name,
             "sequence": self.sequence,
             "age_ms": round(1e3 * self.age_s, 3),
-            "confidence": round(self.confidence, 4),
             **self.reading.to_json(),
         }
 

@@ -23,6 +23,4 @@ def advise(reading: Reading, grey: Picture, model: str) -> str:
     rejected = sum(glyph.rejected for glyph in reading.glyphs)
     if rejected >= _REJECTED_MANY and 2 * rejected > len(reading.glyphs):
         return f"most of it is nothing that {model} can read; {_INVERT if inverted else _OTHER_MODELS}"
-    characters = sum(len(line.text) for line in reading.lines)
-    confidence = sum(line.confidence * len(line.text) for line in reading.lines) / characters
-    return f"little of it makes sense; {_INVERT}" if inverted and confidence < _DOUBTFUL else ""
+    return f"little of it makes sense; {_INVERT}" if inverted and reading.confidence < _DOUBTFUL else ""

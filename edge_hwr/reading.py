@@ -95,17 +95,25 @@ class Reading:
         return "\n".join(line.text for line in self.lines)
 
     @property
+    def confidence(self) -> float:
+        """The mean of the lines', each counted by its characters, as a long one says more; 1 where there is no text."""
+        characters = [len(line.text) for line in self.lines]
+        weighted = (count * line.confidence for count, line in zip(characters, self.lines, strict=True))
+        return sum(weighted) / sum(characters) if any(characters) else 1.0
+
+    @property
     def glyphs(self) -> tuple[Glyph, ...]:
         """All glyphs in reading order."""
         return tuple(glyph for line in self.lines for glyph in line.glyphs)
 
     def to_json(self) -> dict[str, Any]:
-        """The shape documented for `edge-hwr read --json`, less the name of the image."""
+        """As `result.schema.json` describes it, less the name of the image."""
         return {
             "width": self.width,
             "height": self.height,
             "model": self.model,
             "text": self.text,
+            "confidence": round(self.confidence, 4),
             "lines": [line.to_json() for line in self.lines],
             "ms": {stage: round(value, 3) for stage, value in self.ms.items()},
             "turned": self.turned,

@@ -14,8 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.reading import Reading
-
 from ..board import condition
 from ..live import Live, State, View
 
@@ -133,7 +131,7 @@ def about(live: Live) -> dict[str, Any]:
         "unchanged": view.unchanged,
         "reading": view.reading.to_json(),
         "text": settled.text if settled else None,
-        "confidence": round(_confidence(settled), 4) if settled and settled.lines else None,
+        "confidence": round(settled.confidence, 4) if settled and settled.lines else None,
     }
 
 
@@ -143,10 +141,6 @@ def encode(grey: NDArray[np.uint8], *, width: int | None = WIDTH, quality: int =
         height = max(round(grey.shape[0] * width / grey.shape[1]), 1)
         grey = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     return cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-
-
-def _confidence(reading: Reading) -> float:
-    return sum(line.confidence for line in reading.lines) / len(reading.lines)
 
 
 def _pack(about: dict[str, Any], view: View | None) -> bytes:
