@@ -7,8 +7,8 @@ documents" (ICPR 1984).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
-from typing import Any
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ Interval = tuple[int, int]
 _LEAST_GUTTER = 2.0
 """In pitches: words stand closer to each other than columns."""
 _LEAST_LINES = 3
-"""So many lines on end must have the gap for it to be a gutter."""
+"""So many lines must have ink on both sides of a gap for it to be a gutter; one on its left and one on its right, which
+are not level with each other, count as one."""
 _LABEL, _LABELS = 1.6, 0.75
 """No wider, in pitches, are the numbers of lists and tables: a column of which so many are is read row by row with what
 stands beside it."""
@@ -26,30 +27,31 @@ _FARTHEST = 3.0
 """Lines that are further from each other, in distances from line to line, are not of one column."""
 
 
-def cut_at_gutters(inked: NDArray[np.bool_], middles: Sequence[float], pitch: float) -> list[list[Interval]]:
+def cut_at_gutters(
+    inked: NDArray[np.bool_], sure: NDArray[np.bool_], middles: Sequence[float], pitch: float
+) -> list[list[Interval]]:
     """For each line the stretches (first, last + 1) of bins with ink: one, or several where gutters part it.
 
     `inked` (lines, bins) tells where along the page each line has ink, lines from top to bottom at rows `middles`;
-    `pitch` is in bins, `middles` too.
+    `pitch` is in bins, `middles` too. Ink that is not surely writing, as that of what lies between two notes, is left
+    out of a gutter: `sure` is like `inked` without it.
     """
     rows = _rows(inked, middles, pitch)
     heights = [middles[row[0]] for row in rows]
-    gaps = [_gaps(np.asarray(inked[row].any(axis=0)), _LEAST_GUTTER * pitch) for row in rows]
+    ink = [np.asarray(sure[row].any(axis=0)) for row in rows]
     # Where every other line is left out, lines are further apart than is usual for writing of their height.
     farthest = _FARTHEST * max(pitch, float(np.median(np.diff(heights)))) if len(rows) > 1 else 0.0
-    cuts: list[list[float]] = [[] for _ in middles]
-    for start, here in enumerate(gaps):
-        for gap in here:
-            low, high, end = gap[0], gap[1], start
-            for row in range(start + 1, len(gaps)):
-                common = [(max(low, a), min(high, b)) for a, b in gaps[row] if min(high, b) - max(low, a) >= pitch]
-                if not common or heights[row] - heights[row - 1] > farthest:
-                    break
-                (low, high), end = common[0], row
-            if end - start + 1 >= _LEAST_LINES:
-                for line in chain.from_iterable(rows[start : end + 1]):
-                    cuts[line].append((low + high) / 2)
-    return [_stretches(row, sorted(places)) for row, places in zip(inked, cuts, strict=True)]
+    near = [below - above <= farthest for above, below in pairwise(heights)]
+    cuts: list[list[Interval]] = [[] for _ in middles]
+    for start, row in enumerate(ink):
+        for gap in _gaps(row, _LEAST_GUTTER * pitch):
+            below = _follow(gap, ink[start + 1 :], near[start:], pitch)
+            above = _follow(below.gap, ink[:start][::-1], near[:start][::-1], pitch)
+            crossed = [start, *(start + 1 + k for k in below.crossed), *(start - 1 - k for k in above.crossed)]
+            if len(crossed) + min(below.left + above.left, below.right + above.right) >= _LEAST_LINES:
+                for line in chain.from_iterable(rows[k] for k in crossed):
+                    cuts[line].append(above.gap)
+    return [_stretches(row, gutters) for row, gutters in zip(inked, cuts, strict=True)]
 
 
 def reading_order(boxes: NDArray[Any], pitch: float, figures: Sequence[bool] | None = None) -> list[list[int]]:
@@ -83,17 +85,53 @@ def _overlap(parts: NDArray[np.bool_], line: NDArray[np.bool_]) -> bool:
     return not (len(one) and len(other)) or bool(one[0] <= other[-1] and other[0] <= one[-1])
 
 
+class _Gutter(NamedTuple):
+    """How a gap goes on over the rows that follow: what of it is left; the rows with ink on both sides, by their
+    numbers; and how many have ink on one side alone."""
+
+    gap: Interval
+    crossed: list[int]
+    left: int
+    right: int
+
+
+def _follow(gap: Interval, rows: Sequence[NDArray[np.bool_]], near: Sequence[bool], pitch: float) -> _Gutter:
+    """Follow a gap over rows of ink (bins) for as long as each is `near` the one before and leaves a pitch of it."""
+    low, high = gap
+    crossed: list[int] = []
+    left = right = 0
+    for number, (row, follows) in enumerate(zip(rows, near, strict=True)):
+        places = np.flatnonzero(row)
+        if not follows or not len(places):
+            break
+        if places[-1] < high:
+            free, side = (max(low, int(places[-1]) + 1), high), -1
+        elif places[0] >= low:
+            free, side = (low, min(high, int(places[0]))), 1
+        else:
+            common = [(max(low, first), min(high, last)) for first, last in _gaps(row, pitch)]
+            free, side = max(common, key=lambda found: found[1] - found[0], default=(0, 0)), 0
+        if free[1] - free[0] < pitch:
+            break
+        low, high = free
+        left, right = left + (side < 0), right + (side > 0)
+        if side == 0:
+            crossed.append(number)
+    return _Gutter((low, high), crossed, left, right)
+
+
 def _gaps(row: NDArray[np.bool_], least: float) -> list[Interval]:
     places = np.flatnonzero(row)
     wide = np.flatnonzero(np.diff(places) > least)
     return [(int(places[k]) + 1, int(places[k + 1])) for k in wide]
 
 
-def _stretches(row: NDArray[np.bool_], cuts: list[float]) -> list[Interval]:
-    places = np.flatnonzero(row)
-    if len(places) == 0:
-        return []
-    parts = np.split(places, np.unique(np.searchsorted(places, cuts)))
+def _stretches(row: NDArray[np.bool_], gutters: list[Interval]) -> list[Interval]:
+    clear = row.copy()
+    for low, high in gutters:
+        clear[low:high] = False
+    places = np.flatnonzero(clear)
+    parts = np.split(places, np.unique(np.searchsorted(places, sorted(low for low, _ in gutters))))
     return [(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
 

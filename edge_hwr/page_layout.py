@@ -37,6 +37,9 @@ _LEAST_HEIGHT, _MOST_PIXELS = 8.0, 4_500_000
 _LEAST_DENSITY = 0.4
 """A line with less ink for its length, as a share of what is usual on the page, is no writing."""
 
+_NEAR = 0.6
+"""In pitches: what is no writing by itself but so near to some is a dot, a dash or a point."""
+
 _MOST_ALONE = 0.25
 """Of the writing's ink: so much may stand away from all lines, and is looked at once more for lines of its own: beside
 long lines a character alone, the number of a page or of an item, is too little to be one."""
@@ -231,7 +234,7 @@ def _places(writing: Writing) -> tuple[list[LinePlace], float]:
     if alone.any() and ink[alone].sum() <= _MOST_ALONE * ink[writing.written].sum():
         courses = in_order([*courses, *find_courses(_mask(writing, alone), pitch)])
         owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
-    return _measure(owner, courses, pitch, writing.height), pitch
+    return _measure(owner, courses, pitch, writing), pitch
 
 
 def _together(some: list[LinePlace], more: list[LinePlace]) -> list[LinePlace]:
@@ -251,7 +254,7 @@ def _mask(writing: Writing, which: NDArray[np.bool_]) -> Grey:
     return np.append(False, which).astype(np.uint8)[writing.labels] * np.uint8(255)
 
 
-def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, height: float) -> list[LinePlace]:
+def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, writing: Writing) -> list[LinePlace]:
     """How far the ink of each line reaches, along it and to both its sides; what has too little ink is dropped."""
     _rows, columns = owner.shape
     y, x = np.nonzero(owner >= 0)
@@ -264,7 +267,9 @@ def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, heig
     spread = np.bincount(name * size + off, minlength=len(courses) * size).reshape(-1, size).cumsum(axis=1)
     bins = -(-columns // COLUMN)
     inked = np.bincount(name * bins + x // COLUMN, minlength=len(courses) * bins).reshape(-1, bins) > 0
-    total = spread[:, -1]
+    sure = writing.written[writing.labels[y, x] - 1]
+    written = np.bincount(name[sure] * bins + x[sure] // COLUMN, minlength=len(courses) * bins).reshape(-1, bins) > 0
+    total, height = spread[:, -1], writing.height
     rise = reach - (spread > 0.01 * total[:, None]).argmax(axis=1) + 0.5
     drop = (spread >= 0.99 * total[:, None]).argmax(axis=1) - reach + 0.5
     # Remains of ruling are thinly spread; ink is weighed by itself, so that many crumbs do not outvote a few lines.
@@ -279,7 +284,8 @@ def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, heig
     if len(enough) == 0:
         return []
     heart = [float(middle[k, columns // 2]) / COLUMN for k in enough]
-    stretches = cut_at_gutters(inked[enough], heart, pitch / COLUMN)
+    near = cv2.dilate(written[enough].astype(np.uint8), np.ones((1, 2 * math.ceil(_NEAR * pitch / COLUMN) + 1))) > 0
+    stretches = cut_at_gutters(inked[enough], inked[enough] & near, heart, pitch / COLUMN)
     usual_rise, usual_drop = np.median(rise[enough]), np.median(drop[enough])
     places = []
     for k, parts in zip(enough.tolist(), stretches, strict=True):

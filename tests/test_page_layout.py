@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from edge_hwr.columns import reading_order
+from edge_hwr.columns import cut_at_gutters, reading_order
 from edge_hwr.dot_grid import find_dot_grid
 from edge_hwr.page_layout import PageLayout, TextLine, find_lines
 from edge_hwr.picture import read_picture
@@ -242,6 +242,30 @@ def test_columns_are_parted_however_far_apart_their_lines_are(pitch: int) -> Non
     page = cv2.hconcat([write(WORDS, left=40, pitch=pitch), write(WORDS, left=60, pitch=pitch)])
     boxes = [line.box for line in find_lines(np.asarray(page, np.uint8)).lines]
     assert [box.x > 800 for box in boxes] == 5 * [False] + 5 * [True]
+
+
+def test_a_gutter_goes_on_past_lines_of_one_side_and_beside_long_ones() -> None:
+    """As between the pages of a book, whose lines are not level with each other."""
+    both, left, right, long = (0, 40), (0,), (40,), (8, 40)
+    for starts in ([both, left, right, long], [left, both, right, both], [long, right, left, both]):
+        inked = np.zeros((len(starts), 80), np.bool_)
+        for row, columns in enumerate(starts):
+            for column in columns:
+                inked[row, column : column + 22] = True
+        parts = cut_at_gutters(inked, inked, [10.0 * row for row in range(len(starts))], 8.0)
+        assert [len(part) for part in parts] == [2 if columns in (both, long) else 1 for columns in starts]
+    assert len(cut_at_gutters(inked[2:], inked[2:], [0.0, 10.0], 8.0)[1]) == 1, "two lines have no gutter"
+
+
+def test_what_lies_between_two_notes_does_not_join_them() -> None:
+    page = cv2.hconcat([write(WORDS[2:], left=60), write(WORDS[2:], left=60)])
+    page = np.asarray(page, np.uint8)
+    for row in range(100, 400, 9):  # the grain of a table, paler than ink, and in pieces that are too flat for letters
+        for column in range(500, 780, 40):
+            page[row : row + 3, column + row % 30 :][:, :25] = 170
+    boxes = [line.box for line in find_lines(page).lines if line.box.h > 20]
+    assert [box.x > 800 for box in boxes] == 3 * [False] + 3 * [True]
+    assert all(box.x + box.w < 560 for box in boxes[:3])
 
 
 def test_a_frame_is_no_sheet_turned_round() -> None:
