@@ -54,17 +54,17 @@ def cut_at_gutters(
     return [_stretches(row, gutters) for row, gutters in zip(inked, cuts, strict=True)]
 
 
-def reading_order(boxes: NDArray[Any], pitch: float, figures: Sequence[bool] | None = None) -> list[list[int]]:
+def reading_order(boxes: NDArray[Any], pitch: float, attached: Sequence[bool] | None = None) -> list[list[int]]:
     """The order in which boxes (N, 4: x, y, w, h) are read, row by row: columns from left to right, each from top to
     bottom; what stands beside each other in one row of a column is together, from left to right.
 
-    Columns of boxes as narrow as numbers are no columns but belong to what stands beside them; so are columns of
-    `figures`, if it is known which boxes (N) are some: prices, amounts, sums.
+    Columns of boxes as narrow as numbers are no columns but belong to what stands beside them; so do columns of boxes
+    (N) that are known to be `attached`: prices and sums, the names of what is filled in.
     """
     boxes = np.asarray(boxes, np.float64)
     labels = boxes[:, 2] <= _LABEL * pitch
-    if figures is not None:
-        labels = labels | np.asarray(figures, np.bool_)
+    if attached is not None:
+        labels = labels | np.asarray(attached, np.bool_)
     return _order(list(range(len(boxes))), boxes, labels, pitch)
 
 

@@ -110,7 +110,7 @@ class LineReader:
             self._memory.begin_frame(layout.flat)
             read = [self._memory.read(place, self._read) for place in layout.lines]
         found = tuple((place, crop) for place, (crop, _) in zip(layout.lines, read, strict=True))
-        rows = layout.rows([_is_figures(crop.decoded.text) for _, crop in found])
+        rows = layout.rows([_is_attached(crop.decoded.text) for _, crop in found])
         return _Attempt(degrees, found, tuple(known for _, known in read), tuple(map(tuple, rows)))
 
     def _clearest_turn(self, grey: Grey, attempt: _Attempt) -> int:
@@ -167,8 +167,11 @@ class LineReader:
         return Line(text.strip(), crop.decoded.confidence, place.box, tuple(glyphs), joined=True)
 
 
-def _is_figures(text: str) -> bool:
-    """Whether most of a text are digits: 12, 3.40 €, 07:15. A calculation stands by itself."""
+def _is_attached(text: str) -> bool:
+    """Whether a text says something of what stands beside it: "Name:", or mostly digits, as 12, 3.40 €, 07:15. A
+    calculation stands by itself."""
+    if text.endswith(":"):
+        return True
     return "=" not in text and 2 * sum(map(str.isdigit, text)) >= max(len(text.replace(" ", "")), 1)
 
 

@@ -89,10 +89,10 @@ class PageLayout:
     flat: Grey
     pitch: float = 0.0
 
-    def rows(self, figures: Sequence[bool] | None = None) -> list[list[int]]:
+    def rows(self, attached: Sequence[bool] | None = None) -> list[list[int]]:
         """The lines, by their indices, row by row as they are read; those of a row stand beside each other, like the
-        cells of a table. It helps to know which lines are `figures`: see `reading_order`."""
-        return reading_order(self.extents(), self.pitch, figures)
+        cells of a table. It helps to know which lines are `attached`: see `reading_order`."""
+        return reading_order(self.extents(), self.pitch, attached)
 
     def extents(self) -> NDArray[np.float64]:
         """Where the lines stand on the page laid upright, (N, 4): left, top, width and height."""

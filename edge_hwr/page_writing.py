@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.dot_grid import find_dot_grid
+from edge_hwr.enclosures import find_enclosures
 from edge_hwr.faint_ruling import find_faint_ruling
 from edge_hwr.ink import Grey
 from edge_hwr.layout import typical_height
@@ -47,8 +48,9 @@ class Writing:
     """The ink of an upright page without its ruling, in components (N, 5: x, y, w, h, area; label k in row k - 1).
 
     `written` tells which components are surely writing, `height` how high these are, and `faint` which others would be
-    if they were as dark; `printed`, uint8 of the labels' shape, is by how much dots and the lines of squared paper make
-    it darker, if there are any; `ink`, uint8 of that shape, is the mask that the ruling is still in.
+    if they were as dark; `printed`, uint8 of the labels' shape, is by how much dots, the lines of squared paper and
+    outlines around words make it darker, if there are any; `ink`, uint8 of that shape, is the mask that the ruling is
+    still in.
     """
 
     labels: NDArray[np.int32]
@@ -68,6 +70,8 @@ def find_writing(upright: Upright) -> Writing:
     only_printed = (ruled > 0) & (depth <= ruled + (ruled >> 1))
     ink = upright.ink.copy()
     ink[only_printed] = 0
+    outlines = find_enclosures(ink)
+    ink &= ~outlines
     pale = find_faint_ruling(ink)
     ruling = pale | find_ruling(ink & ~pale, level=_RULE_LENGTH, upright=_RULE_LENGTH)
     mask = ink & ~(ruling | find_continuations(ink, ruling))
@@ -75,9 +79,10 @@ def find_writing(upright: Upright) -> Writing:
     labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
     on_grid = find_dot_grid(components, np.asarray(centres[1:], np.float64), mask.shape)
     if on_grid.any():
-        dots = np.append(False, on_grid).astype(np.uint8)[labels]
-        printed = np.where(cv2.dilate(dots, np.ones((3, 3), np.uint8)) > 0, np.uint8(255), printed)
+        printed = _with(np.append(False, on_grid).astype(np.uint8)[labels], printed)
         labels, components = _chosen(labels, components, np.flatnonzero(~on_grid))
+    if outlines.any():
+        printed = _with(outlines, printed)
     w, h, area = components[:, 2], components[:, 3], components[:, 4]
     solid = (4 * w > h) & (h >= 4) & (w >= 3) & ~_surround(components)
     height = typical_height(components[solid], mask.shape)
@@ -101,6 +106,11 @@ def find_writing(upright: Upright) -> Writing:
     return _without_grain(
         Writing(labels, components, written, height, faint, printed if printed.any() else None, ink & ~pale)
     )
+
+
+def _with(taken: Grey, printed: Grey) -> Grey:
+    """What a page is printed with, and what else is taken out of it for good, with the rim of either."""
+    return np.where(cv2.dilate(taken, np.ones((3, 3), np.uint8)) > 0, np.uint8(255), printed)
 
 
 def _surround(components: NDArray[np.int32]) -> NDArray[np.bool_]:

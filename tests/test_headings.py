@@ -69,7 +69,7 @@ def test_a_large_drawing_and_a_frame_are_no_headings(crops: list[Grey], reader: 
     cv2.line(page, (1500, 300), (1650, 520), (60,), 5)
     cv2.rectangle(page, (1100, 700), (1500, 1000), (60,), 5)
     cv2.ellipse(page, (500, 1000), (180, 90), 20, 0, 300, (60,), 5)
-    cv2.rectangle(page, (40, 100), (1180, 480), (60,), 6)
+    cv2.rectangle(page, (40, 118), (1180, 480), (60,), 6)
     assert read(reader, page) == ["Dear Anna", *TEXT]
 
 

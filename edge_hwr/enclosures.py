@@ -1,0 +1,69 @@
+"""Bubbles and boxes that somebody drew around words: told apart from the words."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.ink import Grey
+from edge_hwr.layout import typical_height
+
+_WIDEST, _HIGHEST = 2.0, 1.3
+"""In heights of the writing: what goes around words is at least so wide and high."""
+
+_FULLEST = 0.3
+"""Share of its box that an outline fills at most."""
+_HOLE = 0.45
+"""Share of its box that is left free within it at least."""
+_BROADEST = 0.35
+"""In heights of the writing: the stroke of an outline."""
+_GAP = 0.5
+"""In heights of the writing: so far from each other may the ends of an outline be that was meant to close."""
+_LEAST_INSIDE = 2
+"""Pieces of ink as high as letters that an outline goes around."""
+_LETTER = 0.4
+"""In heights of the writing: what is lower is no letter."""
+_MOST = 100
+"""More outlines are not looked at."""
+
+
+def find_enclosures(ink: Grey) -> Grey:
+    """The pixels of a mask of ink, uint8 (h, w) with 255 on ink, that are outlines around words; uint8, 255 on these.
+
+    A letter that touches the outline keeps its own ink, but for what is within the breadth of its stroke.
+    """
+    outlines = np.zeros_like(ink)
+    _, found, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
+    labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
+    height = typical_height(components, ink.shape)
+    _, _, w, h, area = components.T
+    thin = (w >= _WIDEST * height) & (h >= _HIGHEST * height) & (area <= _FULLEST * w * h)
+    letters = np.append(False, (h >= _LETTER * height) & (h < len(ink) / 2))
+    for k in np.flatnonzero(thin)[:_MOST].tolist():
+        left, top, width, tall, _ = components[k].tolist()
+        around = labels[top : top + tall, left : left + width]
+        outline = np.asarray(around == k + 1)
+        inside = _inside(outline, max(1, round(_GAP * height)))
+        if inside is None:
+            continue
+        within = np.unique(around[(inside > 0) & ~outline])
+        if np.count_nonzero(letters[within]) >= _LEAST_INSIDE:
+            heart = cv2.erode(inside, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
+            reach = cv2.dilate(inside, np.ones((2 * max(2, round(_BROADEST * height)) + 1,) * 2, np.uint8))
+            outlines[top : top + tall, left : left + width][outline & (reach > heart)] = 255
+    return outlines
+
+
+def _inside(outline: NDArray[np.bool_], gap: int) -> Grey | None:
+    """What an outline goes around, convex, 255 in a map of its box; None where it goes around little."""
+    padded = cv2.copyMakeBorder(outline.astype(np.uint8), gap, gap, gap, gap, cv2.BORDER_CONSTANT, value=(0,))
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
+    contours, hierarchy = cv2.findContours(closed, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    holes = [contour for contour, (_, _, _, parent) in zip(contours, hierarchy[0], strict=True) if parent >= 0]
+    largest = max(holes, key=cv2.contourArea, default=None)
+    if largest is None or cv2.contourArea(largest) < _HOLE * outline.size:
+        return None
+    inside = np.zeros(padded.shape, np.uint8)
+    cv2.fillConvexPoly(inside, cv2.convexHull(largest), (255,))
+    return inside[gap:-gap, gap:-gap]
