@@ -9,9 +9,10 @@ _REJECTED_MANY = 10
 """So many rejected glyphs, and most of all, are no slip of the pen but writing of another kind."""
 
 _DOUBTFUL = 0.5
-"""Light ink on dark leaves a line model some edges to read, of less confidence than the worst hands have."""
+"""Less confidence than the worst hands have: a line model has it of light ink on dark, and of what is out of focus."""
 
 _OTHER_MODELS = "try --model characters, or --model lines for joined handwriting"
+_SHARPER = "a sharper or larger picture of it may help"
 _INVERT = "dark ink on light paper is read: if this is light on dark, invert it"
 
 
@@ -23,4 +24,6 @@ def advise(reading: Reading, grey: Picture, model: str) -> str:
     rejected = sum(glyph.rejected for glyph in reading.glyphs)
     if rejected >= _REJECTED_MANY and 2 * rejected > len(reading.glyphs):
         return f"most of it is nothing that {model} can read; {_INVERT if inverted else _OTHER_MODELS}"
-    return f"little of it makes sense; {_INVERT}" if inverted and reading.confidence < _DOUBTFUL else ""
+    if reading.confidence < _DOUBTFUL:
+        return f"little of it makes sense; {_INVERT if inverted else _SHARPER}"
+    return ""

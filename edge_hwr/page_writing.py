@@ -28,8 +28,8 @@ _BROAD, _LEAST_DARKNESS_BROAD = 1.3, 0.6
 _MOST_COMPONENTS = 8_000
 """Of ink, for a page: dense ones have a few thousand, and time and memory grow with them times the lines."""
 
-_BLOT = 0.3
-"""What is thicker than such a share of the usual height is no letter."""
+_BLOTS = (0.3, 0.4, 0.5)
+"""What is thicker than the first share of the usual height is no letter, unless most letters are."""
 
 _HEADINGS, _HIGHEST = (1.25, 1.6, 2.0), 3.0
 """Letters that are higher, by these factors, may be thicker by the same. What is higher still may not: a large blot has
@@ -88,7 +88,7 @@ def find_writing(upright: Upright) -> Writing:
     height = typical_height(components[solid], mask.shape)
     large = np.maximum(w, h) > 2.2 * height
     written = solid & (h >= 0.35 * height) & (w >= 0.25 * height) & (h <= 6 * height) & ~(large & (area < 0.1 * w * h))
-    blot = _are_blots(mask, labels, components, height)
+    blot = _are_blots(mask, labels, components, height, written)
     core = _share_left(mask, labels, components, 2)
     usual = float(np.median(core[written])) if written.any() else 0.0
     # A pen that draws no thicker than the ruling cannot be told from it by that.
@@ -124,16 +124,23 @@ def _surround(components: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 
 def _are_blots(
-    mask: Grey, labels: NDArray[np.int32], components: NDArray[np.int32], height: float
+    mask: Grey, labels: NDArray[np.int32], components: NDArray[np.int32], height: float, letters: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Which components are too thick for their height to be letters: those of a heading may be so by a broad pen."""
-    blot = _share_left(mask, labels, components, max(4, round(_BLOT * height))) > 0.1
-    heights = components[:, 3]
+    """Which components are too thick for their height to be letters: those of a heading may be so by a broad pen, and
+    most of the `letters` of a page by one as well, or where the picture is out of focus."""
+
+    def thicker(share: float) -> NDArray[np.bool_]:
+        return _share_left(mask, labels, components, max(4, round(share * height))) > 0.1
+
+    heights, area = components[:, 3], components[:, 4] * letters
+    for share in _BLOTS:
+        blot = thicker(share)
+        if 2 * area[blot].sum() <= area.sum():
+            break
     for larger in _HEADINGS:
         tall = blot & (heights >= larger * height) & (heights <= _HIGHEST * height)
         if tall.any():
-            thick = _share_left(mask, labels, components, max(4, round(_BLOT * larger * height))) > 0.1
-            blot &= thick | ~tall
+            blot &= thicker(_BLOTS[0] * larger) | ~tall
     return blot
 
 

@@ -11,11 +11,16 @@ import drawn_lines
 import drawn_model
 import pytest
 from drawn_model import DIGITS, describe
+from hypothesis import settings
 
 from edge_hwr.bundle import Bundle, open_bundle, write_bundle
 from edge_hwr.line_preprocess import LinePreprocessing, line_preprocessing_digest
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 from edge_hwr.runtime import TfliteModel
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("edge-hwr", deadline=None)
+settings.load_profile("edge-hwr")
 
 # A shell starts its background jobs with Ctrl-C ignored, and the processes that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

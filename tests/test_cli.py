@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from drawing import sheet, write
@@ -223,6 +224,14 @@ def test_light_writing_on_a_dark_ground_is_pointed_out(edge_hwr, tmp_path: Path)
     read = edge_hwr("read", tmp_path / "columns.png", "--model", "lines")
     assert read.out.strip()
     assert "little of it makes sense; dark ink on light paper is read" in read.err
+
+
+def test_a_picture_out_of_focus_is_pointed_out(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    letter = read_picture(Path(__file__).parents[1] / "samples" / "letter.jpg")
+    write_picture(tmp_path / "soft.png", np.asarray(cv2.GaussianBlur(letter, (0, 0), 8), np.uint8))
+    read = edge_hwr("read", tmp_path / "soft.png", "--model", "lines")
+    assert read.out.strip()
+    assert "little of it makes sense; a sharper or larger picture" in read.err
 
 
 def test_a_report_is_not_written_into_its_dataset(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]

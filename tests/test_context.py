@@ -63,7 +63,7 @@ def test_digits_alone_have_no_use_for_it() -> None:
     assert Context(LABELS).useful
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.float32, (6, len(LABELS)), elements=st.floats(0.0009765625, 1, width=32)),
     arrays(np.int32, (6, 4), elements=st.integers(1, 500)),

@@ -92,7 +92,7 @@ def test_the_confidence_of_a_line_is_that_of_its_best_path_for_each_character(sc
 
 
 @given(tiny_scores)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_wide_beam_finds_what_trying_every_text_finds(scores: NDArray[np.float32]) -> None:
     texts = probabilities_of_texts(scores)
     found = decode_beam(scores, LABELS, width=1000).text
@@ -100,7 +100,7 @@ def test_a_wide_beam_finds_what_trying_every_text_finds(scores: NDArray[np.float
 
 
 @given(tiny_scores, st.sets(st.text("ab", min_size=1, max_size=3) | st.just("a b"), min_size=1, max_size=4))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_words_are_the_only_texts_that_come_out(scores: NDArray[np.float32], words: set[str]) -> None:
     texts = {text: probability for text, probability in probabilities_of_texts(scores).items() if made_of(text, words)}
     found = decode_beam(scores, LABELS, width=1000, words=sorted(words))

@@ -43,7 +43,7 @@ def model_of(folder: Path, *texts: tuple[str, ...], order: int = 6, size: int = 
 
 
 @given(lines_of_text, st.integers(1, 6), st.text("abcéx '", max_size=12))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_probabilities_sum_to_one_behind_any_text(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], order: int, before: str
 ) -> None:
@@ -132,7 +132,7 @@ def test_the_file_is_a_zip_that_says_what_it_is(built: Path) -> None:
 
 
 @given(place=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_changed_byte_is_noticed(tmp_path_factory: pytest.TempPathFactory, place: float, change: int) -> None:
     folder = tmp_path_factory.mktemp("lexicon")
     model_of(folder, LINES)

@@ -118,7 +118,7 @@ def test_bare_frames_hold_no_glyphs(page: np.ndarray):
     assert len(isolate_glyph(page)) == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**32 - 1), st.sampled_from(["noise", "steps", "dots"]))
 def test_any_picture_gives_boxes_within_it(width: int, height: int, seed: int, kind: str):
     rng = np.random.default_rng(seed)

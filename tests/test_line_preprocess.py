@@ -145,7 +145,7 @@ def test_very_long_lines_are_squeezed_into_the_widest_tensor():
 @given(
     st.integers(1, 300), st.integers(1, 400), st.integers(0, 255), st.integers(0, 60), st.integers(0, 2**32 - 1)
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_picture_gives_a_tensor_or_nothing(height: int, width: int, level: int, strokes: int, seed: int):
     rng = np.random.default_rng(seed)
     picture = np.full((height, width), level, np.uint8)

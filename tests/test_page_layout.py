@@ -332,6 +332,16 @@ def test_a_heading_by_a_broad_pen_is_a_line() -> None:
     assert layout.lines[0].box.w > 300
 
 
+@pytest.mark.parametrize("blur", [4, 5, 6])
+def test_lines_out_of_focus_are_found_whole(blur: float) -> None:
+    letter = read_picture(SAMPLES / "letter.jpg")
+    sharp, soft = (find_lines(page).lines for page in (letter, cv2.GaussianBlur(letter, (0, 0), blur)))
+    assert len(soft) == len(sharp)
+    for one, other in ((one.box, other.box) for one, other in zip(sharp, soft, strict=True)):
+        assert min(one.x + one.w, other.x + other.w) - max(one.x, other.x) > 0.9 * one.w
+        assert abs(one.y + one.h / 2 - other.y - other.h / 2) < 0.2 * one.h
+
+
 def test_small_writing_on_a_large_picture_is_no_ruling() -> None:
     """Letters without ascenders, joined in a row, are as thin as a printed line once the picture is reduced."""
     page = np.full((3000, 4000), 235, np.uint8)
@@ -384,13 +394,13 @@ def test_a_large_picture_is_read_at_its_own_resolution() -> None:
     assert all(line.crop.shape[0] > 2 * PITCH for line in layout.lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90)), elements=st.integers(0, 255)))
 def test_any_picture_gives_a_layout(grey: Grey) -> None:
     check(find_lines(grey), grey)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 6),
     st.floats(44, 110),

@@ -102,7 +102,7 @@ def test_colour_is_kept_and_large_pictures_are_covered() -> None:
     assert picture[1050:, 1250:].std() > 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seed=st.integers(0, 2**32), height=st.integers(1, 90), width=st.integers(1, 90))
 def test_any_ink_can_be_photographed_and_the_same_seed_gives_the_same(seed: int, height: int, width: int) -> None:
     ink = np.full((height, width), 255, np.uint8)

@@ -63,7 +63,7 @@ def test_a_photograph_that_lost_bytes_in_its_midst_is_refused(capfd: pytest.Capt
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_picture_cut_short_anywhere_is_refused(suffix: str, share: float) -> None:
     data = encoded(suffix)

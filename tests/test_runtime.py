@@ -38,7 +38,7 @@ def test_tensors_of_a_quantized_model(quantized: TfliteModel) -> None:
     assert -128 <= quantized.output_zero_point <= 127
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(count=st.integers(0, 200), seed=st.integers(0, 1000))
 def test_a_batch_scores_as_its_samples_one_by_one(quantized: TfliteModel, count: int, seed: int) -> None:
     batch = pictures(count, seed)

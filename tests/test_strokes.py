@@ -110,7 +110,7 @@ def test_height_is_that_of_the_nominal_box_and_flat_drawings_stay_flat() -> None
         assert dash.shape[1] == pytest.approx(1.05 * height_px, abs=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     points=st.lists(
         st.lists(st.tuples(st.integers(0, 300), st.integers(0, 100)), min_size=1, max_size=8), min_size=1, max_size=4

@@ -119,7 +119,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(["charset", "network", "data", "training", "augmentation", "export", "seed"]), json_values)
 def test_whatever_stands_in_a_recipe_it_loads_or_is_refused(key: str, value: object) -> None:
     table: dict[str, object] = {
