@@ -74,7 +74,8 @@ def read(
         if as_json:
             click.echo(json.dumps({"image": shown(image), **reading.to_json()}, ensure_ascii=False))
         else:
-            _print_reading(image, reading, advise(reading, picture, model), headed=len(images) > 1)
+            advice = advise(reading, picture, model, held=reader.held_to_words)
+            _print_reading(image, reading, advice, headed=len(images) > 1)
         sys.stdout.flush()
     return 1 if failed else 0
 

@@ -56,9 +56,12 @@ class Reader:
         if threads < 1:
             raise UsageError(f"a model runs on one thread or more, not on {threads}")
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
+        self.held_to_words = False
+        """Whether a lexicon holds its text to a list of words: what is none of them is the nearest, and unsure."""
         self._reader: LineReader | _GlyphReader
         if self.bundle.metadata.task == "line":
             language = None if lexicon is None else open_language_model(lexicon)
+            self.held_to_words = language is not None and bool(language.words)
             self._reader = LineReader(self.bundle, threads=threads, lexicon=language, remember=remember)
         elif lexicon is not None:
             raise UsageError(f"a lexicon is for models of whole lines; {self.bundle.metadata.name} reads single glyphs")
