@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +26,10 @@ _WORDS_APART = 1.25
 _INKED = 64
 """From here on a pixel of the tensor is ink."""
 
+NO_WRITING = 0.2
+"""A line of less confidence is no writing but the grain of a table, a picture, folds. No validation line on clean paper
+has so little; those that have, under a camera, are read wrongly in three characters of four."""
+
 _SURE = 20.0
 """By how much a logit is to be above all others for there to be no doubt."""
 
@@ -35,12 +39,22 @@ class ReadCrop:
     """What a crop of one line says, and the seconds that each stage took.
 
     `spans` are the ends of the characters along the writing, (characters + 1,), from 0 at its first ink to 1 at its
-    last.
+    last. `seen` is kept for a search that may follow.
     """
 
     decoded: Decoded
     spans: NDArray[np.float64]
     seconds: dict[str, float]
+    seen: _Seen | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What the model made of a line, for a search that may come later."""
+
+    scores: NDArray[np.float32]
+    prepared: PreparedLine
+    inked: NDArray[np.intp]
 
 
 class CropReader:
@@ -58,25 +72,43 @@ class CropReader:
         self._preprocessing = LinePreprocessing.from_json(bundle.metadata.preprocessing)
         self._model = LineModel(bundle.flatbuffer, threads=threads)
 
-    def read(self, grey: Grey) -> ReadCrop:
-        """The text of one line, uint8 (H, W), dark ink on lighter paper; empty where no writing is found."""
+    def read(self, grey: Grey, *, search: bool = True) -> ReadCrop:
+        """The text of one line, uint8 (H, W), dark ink on lighter paper; empty where no writing is found.
+
+        Without `search` the lexicon is left aside for now: that is fast, and tells as well whether there is any sense
+        in it; see `search`.
+        """
         started = time.monotonic()
         prepared = prepare_line(grey, self._preprocessing)
         inked = np.flatnonzero((prepared.tensor[0, ..., 0] >= _INKED).any(axis=0))
-        preprocessed = time.monotonic()
-        scores = None
-        if prepared.width:
-            scores = self._model.scores(prepared.tensor, self._temperature)
-            self._part_words(scores, inked)
-        invoked = time.monotonic()
-        decoded = Decoded("", 0.0, ()) if scores is None else self._decode(scores)
+        seconds = {"preprocess": time.monotonic() - started, "invoke": 0.0, "decode": 0.0}
+        if not prepared.width:
+            return ReadCrop(Decoded("", 0.0, ()), np.array([0.0, 1.0]), seconds)
+        started = time.monotonic()
+        scores = self._model.scores(prepared.tensor, self._temperature)
+        self._part_words(scores, inked)
+        seconds["invoke"] = time.monotonic() - started
+        started = time.monotonic()
+        decoded = decode_greedy(scores, self._labels)
         spans = self._spans(decoded.characters, prepared, inked)
-        seconds = {
-            "preprocess": preprocessed - started,
-            "invoke": invoked - preprocessed,
-            "decode": time.monotonic() - invoked,
-        }
-        return ReadCrop(decoded, spans, seconds)
+        seconds["decode"] = time.monotonic() - started
+        if self._lexicon is None:
+            return ReadCrop(decoded, spans, seconds)
+        read = ReadCrop(decoded, spans, seconds, _Seen(scores, prepared, inked))
+        return self.search(read) if search else read
+
+    def search(self, read: ReadCrop) -> ReadCrop:
+        """What a line says by the lexicon, if there is one; its seconds are those of both readings."""
+        seen, lexicon = read.seen, self._lexicon
+        if seen is None or lexicon is None:
+            return read
+        if not lexicon.words and read.decoded.confidence < NO_WRITING:
+            return replace(read, seen=None)  # a search takes longest where there is nothing to find
+        started = time.monotonic()
+        decoded = decode_beam(seen.scores, self._labels, language_model=lexicon, words=lexicon.words or None)
+        spans = self._spans(decoded.characters, seen.prepared, seen.inked)
+        taken = read.seconds["decode"] + time.monotonic() - started
+        return ReadCrop(decoded, spans, read.seconds | {"decode": taken})
 
     def _part_words(self, scores: NDArray[np.float32], inked: NDArray[np.intp]) -> None:
         """Put a blank into the scores where paper is bare for so long that a network that looks no further saw none:
@@ -98,12 +130,6 @@ class CropReader:
             # Only between two characters, not before a stain that is read as nothing.
             if 0 < after < len(written) and middle not in beside and between not in path[beside]:
                 scores[middle, between] = scores[middle].max() + _SURE
-
-    def _decode(self, scores: NDArray[np.float32]) -> Decoded:
-        if self._lexicon is None:
-            return decode_greedy(scores, self._labels)
-        words = self._lexicon.words or None
-        return decode_beam(scores, self._labels, language_model=self._lexicon, words=words)
 
     def _spans(
         self, characters: tuple[Character, ...], prepared: PreparedLine, inked: NDArray[np.intp]

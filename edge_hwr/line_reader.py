@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.crop_reader import CropReader, ReadCrop
+from edge_hwr.crop_reader import NO_WRITING, CropReader, ReadCrop
 from edge_hwr.ink import Grey
 from edge_hwr.language_model import LanguageModel
 from edge_hwr.line_memory import LineMemory
@@ -26,12 +26,9 @@ _SENSELESS = 0.6
 """A page of less confidence may lie on its side: lines are looked for along that as well. Pages on their sides had up
 to 0.53, those of hands that are hard to read 0.64 or more the right way up."""
 
-_NO_WRITING = 0.2
-"""A line of less confidence is no writing but the grain of a table, a picture, folds. No validation line on clean paper
-has so little; those that have, under a camera, are read wrongly in three characters of four."""
-
-_CLEARLY, _LEAST = 1.25, 0.3
-"""A page is turned for so many times the confidence, and for at least so much: noise makes no sense either way.
+_CLEARLY, _DOUBT, _LEAST = 1.25, 0.5, 0.3
+"""A page is turned for so many times the confidence, or so much of the doubt, and for at least so much confidence:
+noise makes no sense either way.
 
 With `lines`, eight pages the right way up had 1.5 to 1.9 times the confidence of the same pages upside down, which had
 0.3 to 0.55, and noise had less than 0.1.
@@ -77,7 +74,7 @@ class LineReader:
         self._crops = CropReader(bundle, threads=threads, lexicon=lexicon)
         self._threshold = bundle.metadata.reject_below
         # Held to a list of words, a line that is none of them has the confidence of the nearest.
-        self._least = 0.0 if lexicon is not None and lexicon.words else _NO_WRITING
+        self._least = 0.0 if lexicon is not None and lexicon.words else NO_WRITING
         self._memory = LineMemory() if remember else None
         self._turned = 0
         self._seconds: dict[str, float] = {}
@@ -95,8 +92,12 @@ class LineReader:
             self._turned = attempt.turned
         lines, remembered = [], 0
         for row in attempt.rows:
-            parts = [self._line(crop, _turned_back(place, attempt.turned, grey.shape))
-                     for place, crop in (attempt.found[k] for k in row) if self._is_text(crop)]  # fmt: skip
+            found = [(place, self._search(crop)) for place, crop in (attempt.found[k] for k in row)]
+            parts = [
+                self._line(crop, _turned_back(place, attempt.turned, grey.shape))
+                for place, crop in found
+                if self._is_text(crop)
+            ]
             if parts:
                 lines.append(_joined(parts))
                 remembered += all(attempt.known[k] for k in row)
@@ -105,7 +106,7 @@ class LineReader:
     def _attempt(self, grey: Grey, degrees: int) -> _Attempt:
         layout = self._find(turn(grey, degrees))
         if self._memory is None:
-            read = [(self._read(place.crop), False) for place in layout.lines]
+            read = [(self._glance(place.crop), False) for place in layout.lines]
         else:
             self._memory.begin_frame(layout.flat)
             read = [self._memory.read(place, self._read) for place in layout.lines]
@@ -120,18 +121,22 @@ class LineReader:
         lines are looked for on its side and a sample of these is read both ways.
         """
         places = _longest([place for place, _ in attempt.found])
-        confidence = _confidence(crop for place, crop in attempt.found if place in places)
+        if self._memory is None:
+            confidence = _confidence(crop for place, crop in attempt.found if place in places)
+        else:
+            confidence = self._sampled(places, upside_down=False)
         others = [(self._sampled(places, upside_down=True), 180)]
         if _confidence(crop for _, crop in attempt.found) < _SENSELESS:
             places = _longest(self._find(turn(grey, (attempt.turned + 90) % 360)).lines)
             others.append((self._sampled(places, upside_down=False), 90))
             others.append((self._sampled(places, upside_down=True), 270))
         best, further = max(others)
-        return (attempt.turned + further) % 360 if best >= max(_CLEARLY * confidence, _LEAST) else attempt.turned
+        clearly = best >= _CLEARLY * confidence or 1 - best <= _DOUBT * (1 - confidence)
+        return (attempt.turned + further) % 360 if clearly and best >= _LEAST else attempt.turned
 
     def _sampled(self, places: Sequence[TextLine], *, upside_down: bool) -> float:
         crops = (place.crop[::-1, ::-1] if upside_down else place.crop for place in places)
-        return _confidence([self._read(np.ascontiguousarray(crop)) for crop in crops])
+        return _confidence([self._glance(np.ascontiguousarray(crop)) for crop in crops])
 
     def _find(self, grey: Grey) -> PageLayout:
         started, before = time.monotonic(), sum(self._seconds.values())
@@ -146,10 +151,19 @@ class LineReader:
         return upright if upright >= _DOUBTFUL else max(upright, self._sampled(sample, upside_down=True))
 
     def _read(self, crop: Grey) -> ReadCrop:
-        read = self._crops.read(crop)
+        return self._search(self._glance(crop))
+
+    def _glance(self, crop: Grey) -> ReadCrop:
+        """What a line says without the lexicon: enough to judge it by."""
+        read = self._crops.read(crop, search=False)
         for stage, taken in read.seconds.items():
             self._seconds[stage] += taken
         return read
+
+    def _search(self, crop: ReadCrop) -> ReadCrop:
+        found = self._crops.search(crop)
+        self._seconds["decode"] += found.seconds["decode"] - crop.seconds["decode"]
+        return found
 
     def _is_text(self, crop: ReadCrop) -> bool:
         return bool(crop.decoded.text.strip()) and crop.decoded.confidence >= self._least

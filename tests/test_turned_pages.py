@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge_hwr import crop_reader
+from edge_hwr.bundle import open_bundle
+from edge_hwr.ctc import decode_greedy
 from edge_hwr.device.settle import Settler
+from edge_hwr.language_model import open_language_model
 from edge_hwr.metrics import character_error_rate
 from edge_hwr.picture import read_picture
 from edge_hwr.quarter_turns import turn, turn_box_back
@@ -54,6 +59,37 @@ def test_pages_are_read_whichever_way_they_lie(page: NDArray[np.uint8], degrees:
             if glyph.text != " ":
                 x, y, w, h = glyph.box
                 assert turned[y : y + h, x : x + w].min() < 0.7 * paper, "it stands on its ink"
+
+
+def test_a_page_is_searched_by_its_lexicon_only_once_it_is_known_how_it_lies(
+    page: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+):
+    searched: list[int] = []
+    decode = crop_reader.decode_beam
+
+    def count(scores, labels, **options):
+        searched.append(len(scores))
+        return decode(scores, labels, **options)
+
+    monkeypatch.setattr(crop_reader, "decode_beam", count)
+    reader = Reader("lines", lexicon="en")
+    upright = reader.read(page).text
+    assert len(searched) == len(TEXT.splitlines())
+    for degrees in (90, 180):
+        searched.clear()
+        assert character_error_rate([upright], [reader.read(turn(page, degrees)).text]) < 0.02
+        assert len(searched) == len(TEXT.splitlines())
+
+
+def test_what_is_no_writing_is_not_searched_by_a_lexicon(monkeypatch: pytest.MonkeyPatch):
+    searched: list[int] = []
+    monkeypatch.setattr(crop_reader, "decode_beam", lambda scores, labels, **_: searched.append(1) or decode(scores))
+    decode = partial(decode_greedy, labels=open_bundle("lines").labels)
+    reader = crop_reader.CropReader(open_bundle("lines"), lexicon=open_language_model("en"))
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(150, 90, (60, 600)).clip(0, 255).astype(np.uint8)
+        reader.read(np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), np.uint8))
+    assert len(searched) <= 2
 
 
 @pytest.mark.parametrize("name", ["note", "meter-form", "puzzle"])
