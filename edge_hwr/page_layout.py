@@ -6,23 +6,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.columns import cut_at_gutters, reading_order
+from edge_hwr.columns import reading_order
 from edge_hwr.errors import PictureError
 from edge_hwr.headings import find_headings, without
 from edge_hwr.ink import Grey, find_ink
 from edge_hwr.line_crops import LinePlace, cut_out, outline
-from edge_hwr.line_ink import own_ink
-from edge_hwr.line_segmentation import COLUMN, Course, find_courses, in_order, line_pitch
+from edge_hwr.line_places import find_places, together
 from edge_hwr.page_writing import FAINTEST, LEAST_DARKNESS, Writing, find_writing
 from edge_hwr.reading import Box
-from edge_hwr.sheet import Quad, find_sheet
+from edge_hwr.sheet import Quad, find_sheet, paint_over
 from edge_hwr.upright import PAPER, Upright, lay_upright
 
 LONGEST_SIDE = 30_000
@@ -34,18 +33,13 @@ _WORKING_PIXELS = 500_000
 _LEAST_HEIGHT, _MOST_PIXELS = 8.0, 4_500_000
 """Lower writing, in pixels of the reduced picture, is looked at on a larger one, which has so many pixels at most."""
 
-_LEAST_DENSITY = 0.4
-"""A line with less ink for its length, as a share of what is usual on the page, is no writing."""
-
-_NEAR = 0.6
-"""In pitches: what is no writing by itself but so near to some is a dot, a dash or a point."""
-
-_MOST_ALONE = 0.25
-"""Of the writing's ink: so much may stand away from all lines, and is looked at once more for lines of its own: beside
-long lines a character alone, the number of a page or of an item, is too little to be one."""
-
 _SURELY_A_SHEET = 0.5
 """Of the picture: a larger sheet is what was photographed."""
+_MOST_SHEETS, _LEAST_SHARE, _LEAST_LINES = 4, 0.03, 2
+"""Sheets beside each other, and what each but the first has at least: of the picture, and in lines. An edge or a stain
+may look like one."""
+_BETWEEN_SHEETS = 3.0
+"""In distances from line to line."""
 _LEAST_OUTSIDE = 3
 """Lines; a table may look like one or two."""
 _AS_WELL, _FAINT_AS_WELL = 0.6, 0.75
@@ -119,20 +113,51 @@ def find_lines(grey: Grey, sense: Sense | None = None) -> PageLayout:
         return PageLayout((), None, grey)  # nobody writes on a strip as narrow as a stroke
     sheet = find_sheet(grey)
     layout = _find_lines(grey, sheet, sense)
-    if sheet is not None and cv2.contourArea(sheet) < _SURELY_A_SHEET * grey.size:
-        # Perhaps a frame drawn around some of the writing, or a note stuck onto it: most of the writing is outside.
-        whole = _find_lines(grey, None, sense)
-        outside = [line for line in whole.lines if _is_outside(line, sheet)]
-        if len(outside) >= max(_LEAST_OUTSIDE, len(layout.lines)) and (
-            sense is None or sense(outside) >= _AS_WELL * sense(layout.lines)
-        ):
-            return whole
-    return layout
+    if sheet is None or cv2.contourArea(sheet) >= _SURELY_A_SHEET * grey.size:
+        return layout
+    layouts = [layout] if sense is None else [layout, *_other_sheets(grey, layout, sheet, sense)]
+    count = sum(len(found.lines) for found in layouts)
+    # Perhaps a frame drawn around some of the writing, or a note stuck onto it: most of the writing is outside.
+    whole = _find_lines(grey, None, sense)
+    outside = [line for line in whole.lines if not any(_is_on(found.sheet, line) for found in layouts)]
+    if len(outside) >= max(_LEAST_OUTSIDE, count) and (
+        sense is None or sense(outside) >= _AS_WELL * sense(layout.lines)
+    ):
+        return whole
+    return _one_below_the_other(layouts)
 
 
-def _is_outside(line: TextLine, sheet: Quad) -> bool:
+def _other_sheets(grey: Grey, layout: PageLayout, sheet: Quad, sense: Sense) -> Iterator[PageLayout]:
+    """The layouts of sheets that lie beside one whose layout is known."""
+    bare = grey
+    for _ in range(_MOST_SHEETS - 1):
+        bare = paint_over(bare, sheet)
+        found = find_sheet(bare, least_share=_LEAST_SHARE)
+        if found is None:
+            return
+        sheet = found
+        other = _find_lines(grey, sheet, sense)
+        if len(other.lines) >= _LEAST_LINES and sense(other.lines) >= _AS_WELL * sense(layout.lines):
+            yield other
+
+
+def _one_below_the_other(layouts: Sequence[PageLayout]) -> PageLayout:
+    """Several sheets as one long page, with the distance of lines that the first one has."""
+    if len(layouts) == 1:
+        return layouts[0]
+    first, lines, bottom = layouts[0], [], 0.0
+    for layout in layouts:
+        places = layout.extents() * (first.pitch / layout.pitch)
+        places[:, 1] += bottom - places[:, 1].min()
+        bottom = float((places[:, 1] + places[:, 3]).max()) + _BETWEEN_SHEETS * first.pitch
+        for line, (left, top, width, height) in zip(layout.lines, places.tolist(), strict=True):
+            lines.append(replace(line, extent=(left, top, width, height)))
+    return replace(first, lines=tuple(lines))
+
+
+def _is_on(sheet: Quad | None, line: TextLine) -> bool:
     x, y, width, height = line.box
-    return cv2.pointPolygonTest(sheet, (x + width / 2, y + height / 2), False) < 0
+    return sheet is None or cv2.pointPolygonTest(sheet, (x + width / 2, y + height / 2), False) >= 0
 
 
 def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None) -> PageLayout:
@@ -192,9 +217,9 @@ def _lay_out(
     grey: Grey, sheet: Quad | None, upright: Upright, writing: Writing, least_darkness: float,
     headings: Sequence[Writing] = (),
 ) -> PageLayout:  # fmt: skip
-    places, pitch = _places(writing)
+    places, pitch = find_places(writing)
     for heading in headings:
-        places = _together(places, _places(heading)[0])
+        places = together(places, find_places(heading)[0])
     flat = upright.flattened() if places else grey
     found = [
         TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), _extent(place))
@@ -219,85 +244,6 @@ def _inked(lines: list[TextLine], least_darkness: float) -> list[TextLine]:
     darkness = np.array([PAPER - np.percentile(line.crop[::2, ::2], 1) for line in lines])
     usual = np.median(np.repeat(darkness, [1 + line.box.w // line.box.h for line in lines]))
     return [line for line, dark in zip(lines, darkness, strict=True) if dark >= least_darkness * usual]
-
-
-def _places(writing: Writing) -> tuple[list[LinePlace], float]:
-    """Where the lines are, and how far they are from each other."""
-    if not writing.written.any():
-        return [], 0.0
-    evidence = _mask(writing, writing.written)
-    pitch = line_pitch(evidence, writing.height)
-    courses = find_courses(evidence, pitch)
-    owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
-    alone = writing.written & (np.bincount(writing.labels[owner >= 0], minlength=len(writing.written) + 1)[1:] == 0)
-    ink = writing.components[:, 4]
-    if alone.any() and ink[alone].sum() <= _MOST_ALONE * ink[writing.written].sum():
-        courses = in_order([*courses, *find_courses(_mask(writing, alone), pitch)])
-        owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
-    return _measure(owner, courses, pitch, writing), pitch
-
-
-def _together(some: list[LinePlace], more: list[LinePlace]) -> list[LinePlace]:
-    """Lines of two maps of whose ink is whose, as lines of one: each is to be alone in its crop."""
-    if not some or not more:
-        return some or more
-    first, beyond = some[0].owner, 1 + max(place.name for place in some)
-    owner = np.where(more[0].owner >= 0, more[0].owner + np.int16(beyond), first)
-    return [
-        *(replace(place, owner=owner) for place in some),
-        *(replace(place, owner=owner, name=place.name + beyond) for place in more),
-    ]
-
-
-def _mask(writing: Writing, which: NDArray[np.bool_]) -> Grey:
-    """Some of the components, 255 on ink."""
-    return np.append(False, which).astype(np.uint8)[writing.labels] * np.uint8(255)
-
-
-def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, writing: Writing) -> list[LinePlace]:
-    """How far the ink of each line reaches, along it and to both its sides; what has too little ink is dropped."""
-    _rows, columns = owner.shape
-    y, x = np.nonzero(owner >= 0)
-    name = owner[y, x].astype(np.intp)
-    across = np.arange(columns)
-    middle = np.stack([course.at(across) for course in courses]) if courses else np.zeros((0, columns))
-    reach = round(1.5 * pitch)
-    off = np.clip(np.round(y - middle[name, x]).astype(np.intp), -reach, reach) + reach
-    size = 2 * reach + 1
-    spread = np.bincount(name * size + off, minlength=len(courses) * size).reshape(-1, size).cumsum(axis=1)
-    bins = -(-columns // COLUMN)
-    inked = np.bincount(name * bins + x // COLUMN, minlength=len(courses) * bins).reshape(-1, bins) > 0
-    sure = writing.written[writing.labels[y, x] - 1]
-    written = np.bincount(name[sure] * bins + x[sure] // COLUMN, minlength=len(courses) * bins).reshape(-1, bins) > 0
-    total, height = spread[:, -1], writing.height
-    rise = reach - (spread > 0.01 * total[:, None]).argmax(axis=1) + 0.5
-    drop = (spread >= 0.99 * total[:, None]).argmax(axis=1) - reach + 0.5
-    # Remains of ruling are thinly spread; ink is weighed by itself, so that many crumbs do not outvote a few lines.
-    # Larger letters have more of it for their length, as they are high.
-    density = total / np.maximum(np.count_nonzero(inked, axis=1) * COLUMN, 1)
-    density /= np.maximum(rise + drop, np.median(rise + drop) if len(total) else 0.0)
-    order = np.argsort(density)
-    weight = np.cumsum(total[order])
-    usual = density[order][np.searchsorted(weight, weight[-1] / 2)] if len(weight) else 0.0
-    dense = density >= _LEAST_DENSITY * usual
-    enough = np.flatnonzero(dense & (total >= 0.5 * height) & (rise + drop >= 0.5 * height))
-    if len(enough) == 0:
-        return []
-    heart = [float(middle[k, columns // 2]) / COLUMN for k in enough]
-    near = cv2.dilate(written[enough].astype(np.uint8), np.ones((1, 2 * math.ceil(_NEAR * pitch / COLUMN) + 1))) > 0
-    stretches = cut_at_gutters(inked[enough], inked[enough] & near, heart, pitch / COLUMN)
-    usual_rise, usual_drop = np.median(rise[enough]), np.median(drop[enough])
-    places = []
-    for k, parts in zip(enough.tolist(), stretches, strict=True):
-        own = np.sort(x[name == k])
-        for first, last in parts:
-            low, high = np.searchsorted(own, (first * COLUMN, last * COLUMN))
-            left, right = int(own[low]), int(own[high - 1]) + 1
-            if right - left < 0.4 * height:
-                continue
-            above, below = max(rise[k], 0.8 * usual_rise), max(drop[k], 0.8 * usual_drop)
-            places.append(LinePlace(courses[k], left, right, float(rise[k]), float(drop[k]), above, below, k, owner))
-    return places
 
 
 def _extent(place: LinePlace) -> tuple[float, float, float, float]:

@@ -31,14 +31,17 @@ _CLEAR_EDGE = 0.15
 """The least step of an edge that votes."""
 _LEAST_SUPPORT = 0.55
 """The share of each side that has to be a clear edge."""
-_LEAST_SHARE = 0.12
+_PAINTED, _RIM = 1.06, 0.02
+"""A sheet is painted over with so much of what it lies on, by what is around that: a share of the picture's side."""
+LEAST_SHARE = 0.12
 """A smaller share of the picture is no page that somebody photographed."""
 
 
-def find_sheet(grey: Grey) -> Quad | None:
+def find_sheet(grey: Grey, *, least_share: float = LEAST_SHARE) -> Quad | None:
     """The corners, in pixels of `grey` (uint8 (H, W)), of the sheet of paper that it shows; None if none stands out.
 
-    One of the four sides may lie outside of the picture, whose border then stands for it.
+    It fills `least_share` of the picture at least. One of its four sides may lie outside of the picture, whose border
+    then stands for it.
     """
     factor = max(1, round(max(grey.shape) / _SIDE))
     if min(grey.shape) // factor < 24:
@@ -56,9 +59,19 @@ def find_sheet(grey: Grey) -> Quad | None:
     if len(lines) == 0:
         return None
     corners = _corners(lines, width, height)
-    score = np.where(_page_like(corners, width, height), _score(down, across, lines, corners), 0.0)
+    score = np.where(_page_like(corners, width, height, least_share), _score(down, across, lines, corners), 0.0)
     best = int(np.argmax(score))
     return None if score[best] == 0 else np.asarray((corners[best] + 0.5) * factor - 0.5, np.float32)
+
+
+def paint_over(grey: Grey, sheet: Quad) -> Grey:
+    """A picture without a sheet: as bright there as around it."""
+    middle = sheet.mean(axis=0)
+    there = np.zeros_like(grey)
+    cv2.fillConvexPoly(there, np.round(middle + (sheet - middle) * _PAINTED).astype(np.int32), (255,))
+    width = max(3, round(_RIM * max(grey.shape)))
+    rim = (cv2.dilate(there, np.ones((width, width), np.uint8)) > 0) & (there == 0)
+    return np.where(there > 0, np.uint8(np.median(grey[rim]) if rim.any() else 0), grey)
 
 
 def flattening(quad: Quad) -> tuple[Matrix, tuple[int, int]]:
@@ -117,18 +130,18 @@ def _corners(lines: NDArray[np.float64], width: int, height: int) -> Quad:
     return corners
 
 
-def _page_like(corners: Quad, width: int, height: int) -> NDArray[np.bool_]:
+def _page_like(corners: Quad, width: int, height: int, least_share: float) -> NDArray[np.bool_]:
     """Which quadrilaterals are large, the right way round, and not outside of the picture by more than a little."""
     slack = 0.04 * max(width, height)
     inside = ((corners >= -slack) & (corners <= (width - 1 + slack, height - 1 + slack))).all(axis=(1, 2))
     sides = np.roll(corners, -1, axis=1) - corners
-    long = (np.abs(sides).max(axis=2) >= 0.25 * min(width, height)).all(axis=1)
+    long = (np.abs(sides).max(axis=2) >= 0.72 * min(width, height) * least_share**0.5).all(axis=1)
     # Between a dark frame and the paper around it, the edges of all four sides are there too, but the wrong way round.
     (right, _), (_, down), (left, _), (_, up) = np.moveaxis(sides, (1, 2), (0, 1))
     round_about = (right > 0) & (down > 0) & (left < 0) & (up < 0)
     x, y = corners[..., 0], corners[..., 1]
     area = 0.5 * np.abs((x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1))
-    return np.asarray(inside & long & round_about & (area >= _LEAST_SHARE * width * height), np.bool_)
+    return np.asarray(inside & long & round_about & (area >= least_share * width * height), np.bool_)
 
 
 def _score(

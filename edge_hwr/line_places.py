@@ -1,0 +1,106 @@
+"""Where the lines of a page's writing are: how far their ink reaches along them and to both sides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.columns import cut_at_gutters
+from edge_hwr.ink import Grey
+from edge_hwr.line_crops import LinePlace
+from edge_hwr.line_ink import own_ink
+from edge_hwr.line_segmentation import COLUMN, Course, find_courses, in_order, line_pitch
+from edge_hwr.page_writing import Writing
+
+_LEAST_DENSITY = 0.4
+"""A line with less ink for its length, as a share of what is usual on the page, is no writing."""
+
+_NEAR = 0.6
+"""In pitches: what is no writing by itself but so near to some is a dot, a dash or a point."""
+
+_MOST_ALONE = 0.25
+"""Of the writing's ink: so much may stand away from all lines, and is looked at once more for lines of its own: beside
+long lines a character alone, the number of a page or of an item, is too little to be one."""
+
+
+def find_places(writing: Writing) -> tuple[list[LinePlace], float]:
+    """Where the lines are, and how far they are from each other."""
+    if not writing.written.any():
+        return [], 0.0
+    evidence = _mask(writing, writing.written)
+    pitch = line_pitch(evidence, writing.height)
+    courses = find_courses(evidence, pitch)
+    owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
+    alone = writing.written & (np.bincount(writing.labels[owner >= 0], minlength=len(writing.written) + 1)[1:] == 0)
+    ink = writing.components[:, 4]
+    if alone.any() and ink[alone].sum() <= _MOST_ALONE * ink[writing.written].sum():
+        courses = in_order([*courses, *find_courses(_mask(writing, alone), pitch)])
+        owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
+    return _measure(owner, courses, pitch, writing), pitch
+
+
+def together(some: list[LinePlace], more: list[LinePlace]) -> list[LinePlace]:
+    """Lines of two maps of whose ink is whose, as lines of one: each is to be alone in its crop."""
+    if not some or not more:
+        return some or more
+    first, beyond = some[0].owner, 1 + max(place.name for place in some)
+    owner = np.where(more[0].owner >= 0, more[0].owner + np.int16(beyond), first)
+    return [
+        *(replace(place, owner=owner) for place in some),
+        *(replace(place, owner=owner, name=place.name + beyond) for place in more),
+    ]
+
+
+def _mask(writing: Writing, which: NDArray[np.bool_]) -> Grey:
+    """Some of the components, 255 on ink."""
+    return np.append(False, which).astype(np.uint8)[writing.labels] * np.uint8(255)
+
+
+def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, writing: Writing) -> list[LinePlace]:
+    """How far the ink of each line reaches, along it and to both its sides; what has too little ink is dropped."""
+    _rows, columns = owner.shape
+    y, x = np.nonzero(owner >= 0)
+    name = owner[y, x].astype(np.intp)
+    across = np.arange(columns)
+    middle = np.stack([course.at(across) for course in courses]) if courses else np.zeros((0, columns))
+    reach = round(1.5 * pitch)
+    off = np.clip(np.round(y - middle[name, x]).astype(np.intp), -reach, reach) + reach
+    size = 2 * reach + 1
+    spread = np.bincount(name * size + off, minlength=len(courses) * size).reshape(-1, size).cumsum(axis=1)
+    bins = -(-columns // COLUMN)
+    inked = np.bincount(name * bins + x // COLUMN, minlength=len(courses) * bins).reshape(-1, bins) > 0
+    sure = writing.written[writing.labels[y, x] - 1]
+    written = np.bincount(name[sure] * bins + x[sure] // COLUMN, minlength=len(courses) * bins).reshape(-1, bins) > 0
+    total, height = spread[:, -1], writing.height
+    rise = reach - (spread > 0.01 * total[:, None]).argmax(axis=1) + 0.5
+    drop = (spread >= 0.99 * total[:, None]).argmax(axis=1) - reach + 0.5
+    # Remains of ruling are thinly spread; ink is weighed by itself, so that many crumbs do not outvote a few lines.
+    # Larger letters have more of it for their length, as they are high.
+    density = total / np.maximum(np.count_nonzero(inked, axis=1) * COLUMN, 1)
+    density /= np.maximum(rise + drop, np.median(rise + drop) if len(total) else 0.0)
+    order = np.argsort(density)
+    weight = np.cumsum(total[order])
+    usual = density[order][np.searchsorted(weight, weight[-1] / 2)] if len(weight) else 0.0
+    dense = density >= _LEAST_DENSITY * usual
+    enough = np.flatnonzero(dense & (total >= 0.5 * height) & (rise + drop >= 0.5 * height))
+    if len(enough) == 0:
+        return []
+    heart = [float(middle[k, columns // 2]) / COLUMN for k in enough]
+    near = cv2.dilate(written[enough].astype(np.uint8), np.ones((1, 2 * math.ceil(_NEAR * pitch / COLUMN) + 1))) > 0
+    stretches = cut_at_gutters(inked[enough], inked[enough] & near, heart, pitch / COLUMN)
+    usual_rise, usual_drop = np.median(rise[enough]), np.median(drop[enough])
+    places = []
+    for k, parts in zip(enough.tolist(), stretches, strict=True):
+        own = np.sort(x[name == k])
+        for first, last in parts:
+            low, high = np.searchsorted(own, (first * COLUMN, last * COLUMN))
+            left, right = int(own[low]), int(own[high - 1]) + 1
+            if right - left < 0.4 * height:
+                continue
+            above, below = max(rise[k], 0.8 * usual_rise), max(drop[k], 0.8 * usual_drop)
+            places.append(LinePlace(courses[k], left, right, float(rise[k]), float(drop[k]), above, below, k, owner))
+    return places
