@@ -6,7 +6,9 @@ character, a folder that is called by it, with pictures of it.
 
 from __future__ import annotations
 
+import logging
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,7 +20,12 @@ from edge_hwr.errors import DatasetError
 from edge_hwr.files import shown
 from edge_hwr.picture import is_picture
 
+log = logging.getLogger(__name__)
+
 LABELS = "labels.tsv"
+
+_QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+"""What a spreadsheet makes of a text with quotation marks in it: doubled, within a pair of their own."""
 
 _MOST_SAID = 120
 """Characters of what a library says of a damaged file."""
@@ -97,10 +104,22 @@ def _characters(folder: Path) -> list[Path]:
     return [file for file in files if is_picture(file) and file.is_file() and not file.name.startswith(".")]
 
 
+def _folders_of_pictures(folder: Path) -> list[Path]:
+    inside = (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    return [path for path in inside if any(is_picture(file) for file in path.iterdir())]
+
+
 def _rows_of_characters(folder: Path) -> tuple[TableRow, ...]:
     pictures = _characters(folder)
     if not pictures:
-        raise DatasetError(f"dataset {folder}: no {LABELS} in it, nor a folder of pictures for each character")
+        tables = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in (".csv", ".tsv", ".txt"))
+        instead = f"; {tables[0]} is no such table by its name" if tables else ""
+        raise DatasetError(f"dataset {folder}: no {LABELS} in it, nor a folder of pictures for each character{instead}")
+    used = {file.parent for file in pictures}
+    if unused := [shown(other.name) for other in _folders_of_pictures(folder) if other not in used]:
+        log.warning(
+            "dataset %s: folders that are not called by one character are left out: %s", folder, ", ".join(unused[:5])
+        )
     for file in pictures:
         if shown(file) != str(file):
             raise DatasetError(f"dataset {folder}: {shown(file)} is no UTF-8: rename it")
@@ -114,7 +133,7 @@ def _open_zip(path: Path) -> LabelTable:
     archive = zipfile.ZipFile(path)
     tables = [name for name in archive.namelist() if PurePosixPath(name).name == LABELS]
     if not tables:
-        raise DatasetError(f"dataset {path}: no {LABELS} in it")
+        raise DatasetError(f"dataset {path}: no {LABELS} in it (folders for each character are read unpacked only)")
     if len(tables) > 1:
         raise DatasetError(
             f"dataset {path}: holds several ({', '.join(sorted(tables)[:3])}): unpack it, and name a folder"
@@ -162,10 +181,11 @@ def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
     try:
         lines = content.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{where}: not UTF-8 at byte {error.start}") from error
+        raise DatasetError(f"{where}: not UTF-8 at byte {error.start}: save it as UTF-8") from error
     header = lines[0].rstrip("\r").split("\t")
     if header[:2] != ["file", "text"]:
-        raise DatasetError(f"{where}: the first line must be the header file<TAB>text")
+        found = f", not {lines[0][:60].rstrip()!r}" if lines[0].strip() else ""
+        raise DatasetError(f"{where}: the first line must be the header file<TAB>text{found}")
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         columns = line.rstrip("\r").split("\t")
@@ -174,6 +194,11 @@ def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
         if len(columns) < 2 or not columns[0] or not columns[1].strip():
             raise DatasetError(f"{where}, line {number}: needs a file and a text, with a tab between them")
         file = PurePosixPath(columns[0])
+        if quoted := next((column for column in columns if _QUOTED.fullmatch(column)), None):
+            raise DatasetError(
+                f"{where}, line {number}: {quoted[:60]} is quoted as in CSV, which is taken as it stands here: save it "
+                "with tabs and without quoting"
+            )
         if "\0" in columns[0]:
             raise DatasetError(f"{where}, line {number}: no file is called {columns[0]!r}")
         if file.is_absolute() or ".." in file.parts:

@@ -27,6 +27,10 @@ from edge_hwr.tilt import TurnedFrame, find_tilt, turn_upright
 MARKS = frozenset(".,-'")
 """Small characters that stand apart: they are looked for only where a model knows one of them."""
 
+_LEAST_SINGLE, _AS_HIGH = 0.5, 1.5
+"""A glyph that is rejected and alone in its row has so much of the confidence wanted to be writing, and such a factor
+at most between its height and the usual one."""
+
 _WORD_GAP = 0.6
 """A blank is wider than this share of the glyphs' height …"""
 _WIDER_THAN_USUAL = 1.5
@@ -130,8 +134,18 @@ class _GlyphReader:
             found.line_of.tolist(), classes.tolist(), confidences.tolist(), found.boxes.tolist(), strict=True
         ):
             rows[row].append(Glyph(labels[index], confidence, Box(*box), confidence < threshold))
-        # A line with nothing but rejected glyphs is no writing: a picture's halftone, the edge of a table.
-        return tuple(_line(glyphs) for glyphs in rows if not all(glyph.rejected for glyph in glyphs))
+        sure = [glyph.box.h for glyphs in rows for glyph in glyphs if not glyph.rejected]
+        usual = sorted(sure)[len(sure) // 2] if sure else None
+        return tuple(_line(glyphs) for glyphs in rows if self._is_writing(glyphs, usual, alone=len(rows) == 1))
+
+    def _is_writing(self, glyphs: list[Glyph], usual: int | None, *, alone: bool) -> bool:
+        """Whether a row is writing: with nothing but rejected glyphs it is a picture's halftone or the edge of a table,
+        unless it is a single one as high as is `usual` for sure ones, or all there is."""
+        if not all(glyph.rejected for glyph in glyphs):
+            return True
+        if len(glyphs) > 1 or glyphs[0].confidence < _LEAST_SINGLE * self._threshold:
+            return False
+        return alone if usual is None else bool(usual / _AS_HIGH <= glyphs[0].box.h <= _AS_HIGH * usual)
 
     def _decide(self, found: Layout, raw: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Class and confidence of each glyph, (N,), from raw scores (N, C)."""

@@ -70,12 +70,18 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
         elif wanted.source != "dataset":
             log.warning("no %s among the data (--data): training without", wanted.source)
     as_given = next((w for w in recipe.data if w.source == "dataset"), DataRecipe("dataset", clean=1))
+    if any(wanted.source == "dataset" for wanted in recipe.data) and not any(map(_is_dataset, data)):
+        raise DatasetError(
+            "the recipe learns from a dataset and --data names none: a folder or zip with labels.tsv, or a folder of "
+            "pictures for each character"
+        )
     for path in filter(_is_dataset, data):
         found.append(DrawnSource(LabelledPictures.load(path, recipe.charset), as_given))
         files.append(path)
     if not any((drawn.source.labels != JUNK).any() for drawn in found):
         raise DatasetError("nothing to learn from: give datasets, MNIST, UNIPEN strokes or fonts with --data")
     warn_of_unused(data, files)
+    _warn_of_unseen(recipe.charset, found)
     return found, list(dict.fromkeys(files))
 
 
@@ -92,6 +98,13 @@ def warn_of_unused(data: Sequence[Path], files: Sequence[Path]) -> None:
     for path in data:
         if not any(file == path or path in file.parents for file in files):
             log.warning("%s: nothing in it that this recipe learns from: training without", path)
+
+
+def _warn_of_unseen(charset: str, found: Sequence[DrawnSource]) -> None:
+    """Say which characters there are no training samples of."""
+    seen = {label for drawn in found for label in drawn.source.labels[~drawn.source.validation].tolist()}
+    if unseen := [character for label, character in enumerate(charset) if label not in seen]:
+        log.warning("no samples to train on of %s: the model will not know them", " ".join(unseen))
 
 
 def _find(data: Sequence[Path], inside: str, pattern: str) -> Path | None:

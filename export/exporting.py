@@ -146,6 +146,11 @@ def _convert_all(
     def fine_tune() -> Candidate:
         with silenced():
             from .qat import finetune
+        if options.method == "auto":
+            lost = f"{by_precision['int8'].drop:.2f} points of accuracy"
+            status.console.print(
+                f"int8 loses {lost}, {options.max_drop:g} are allowed: fine-tuning for minutes (not by --method ptq)"
+            )
         status.update("fine-tuning for int8")
         tuned = finetune(model, run.recipe, pool, calibration)
         status.update("converting and measuring")

@@ -151,7 +151,8 @@ def _open(lender: Path) -> Bundle:
 
 
 def _is_bundle(lender: Path) -> bool:
-    return lender.is_file() or (not lender.exists() and str(lender) in shipped_bundles())
+    # A folder of data may have the name of a model.
+    return lender.is_file() or (not (lender / "run.json").exists() and str(lender) in shipped_bundles())
 
 
 def _common(lent: list[npt.NDArray[np.float32]], own: list[npt.NDArray[np.float32]]) -> int:

@@ -146,6 +146,11 @@ def _convert_all(
     def fine_tune() -> LineCandidate:
         with silenced():
             from .line_qat import finetune_lines
+        if options.method == "auto":
+            lost = f"{by_precision['int8'].drop:.2f} points of CER"
+            status.console.print(
+                f"int8 loses {lost}, {options.max_drop:g} are allowed: fine-tuning for minutes (not by --method ptq)"
+            )
         status.update("fine-tuning for int8")
         tuned = finetune_lines(model, run.recipe, pool, calibration)
         status.update("converting and measuring")

@@ -238,7 +238,10 @@ def start_record(path: Path, record: dict[str, Any], data: Sequence[Path]) -> No
         what = changed[0].replace("_", " ")
         if what == "recipe":
             what += f" ({first_difference(old['recipe'], new['recipe'])})"
-        raise TrainingError(f"{path}: a run with another {what}: choose another --out folder")
+        raise TrainingError(
+            f"{path}: a run with another {what}: choose another --out folder, to which --start-from {path} lends its "
+            "weights"
+        )
     with _reporting(path):
         if not known and any(path.iterdir()):
             raise TrainingError(f"{path}: exists and is no run folder: choose another --out folder")

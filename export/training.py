@@ -63,7 +63,10 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
     training = pool.select(~pool.validation)
     validation = pool.select(pool.validation)
     if len(training) < recipe.training.batch:
-        raise TrainingError(f"{len(training)} samples do not fill one batch of {recipe.training.batch}: lower it")
+        raise TrainingError(
+            f"{len(training)} samples do not fill one batch of {recipe.training.batch}: give more data, or a smaller "
+            "`batch` under [training] in the recipe"
+        )
     taught = ask_teachers(run, pool, console)
     teachers = invite_teachers(run) if taught is not None and recipe.distillation.augmented else None
     targets = Targets.make(

@@ -72,6 +72,22 @@ def test_a_folder_for_each_character(folder: Path) -> None:
     assert dataset[0].picture.shape == (48, 48)
 
 
+def test_folders_that_are_called_otherwise_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "labels.tsv").unlink()
+    (folder / "more").rename(folder / "upper_B")
+    (folder / "A").mkdir()
+    shutil.copy(folder / "a.png", folder / "A")
+    assert len(open_dataset(folder)) == 1
+    assert "not called by one character are left out: upper_B" in caplog.text
+
+
+@pytest.mark.parametrize("text", ['"Order 417 is ""late"""', '"""so"""'])
+def test_quoting_as_in_csv_is_no_text(folder: Path, text: str) -> None:
+    (folder / "labels.tsv").write_text(f"file\ttext\na.png\t{text}\n", "utf-8")
+    with pytest.raises(DatasetError, match=r"line 2: .* is quoted as in CSV"):
+        open_dataset(folder)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_a_picture_whose_name_is_no_utf8_is_told(tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()

@@ -20,7 +20,7 @@ from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
 from edge_hwr.export.averaging import load_averaged
 from edge_hwr.export.commands import export, train
-from edge_hwr.export.lending import lend_line_weights, load_lender
+from edge_hwr.export.lending import lend_line_weights, lender_recipe, load_lender
 from edge_hwr.export.line_batches import plan_batches, prepare_lines
 from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
 from edge_hwr.export.line_network import build_line_network, predict_lines
@@ -498,3 +498,9 @@ def test_lines_without_writers_of_their_own_are_refused_with_a_clear_line(tmp_pa
     with pytest.raises(Exception, match="no lines to train on, or none to validate with"):
         train.main([str(recipe), "--data", str(dataset), "--out", str(tmp_path / "run"), "--workers", "1"],
                    standalone_mode=False)  # fmt: skip
+
+
+def test_a_folder_called_as_a_model_does_not_hide_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lines").mkdir()
+    assert lender_recipe(Path("lines")).task == "line"

@@ -131,6 +131,12 @@ def test_labels_outside_of_the_charset_are_named(tmp_path: Path) -> None:
         LabelledPictures.load(folder, "01")
 
 
+def test_characters_without_samples_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = write_dataset(tmp_path / "own", "01" * 12)
+    find_sources(make_recipe({"source": "dataset", "clean": 1}), [folder])
+    assert "no samples to train on of 2 3 4 5 6 7 8 9: the model will not know them" in caplog.text
+
+
 def test_one_class_only_is_refused(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "own", "7" * 12)
     found, _ = find_sources(make_recipe({"source": "dataset", "clean": 1}), [folder])
