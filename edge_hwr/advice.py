@@ -21,7 +21,7 @@ def advise(reading: Reading, grey: Picture, model: str, *, held: bool = False) -
 
     Where it was `held` to a list of words, little confidence says that it has others.
     """
-    inverted = is_light_on_dark(grey)
+    inverted = is_light_on_dark(grey) and not reading.inverted
     if not reading.text:
         return f"no writing found ({_INVERT})" if inverted else "no writing found"
     rejected = sum(glyph.rejected for glyph in reading.glyphs)

@@ -19,6 +19,7 @@ from edge_hwr.ink import Grey, find_ink
 from edge_hwr.language_model import open_language_model
 from edge_hwr.layout import Layout, find_frame_ink, find_glyphs
 from edge_hwr.line_reader import LineReader, ReadPage
+from edge_hwr.picture import is_light_on_dark
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reading import REJECTED, Box, Glyph, Line, Reading, box_around
 from edge_hwr.runtime import TfliteModel
@@ -30,6 +31,10 @@ MARKS = frozenset(".,-'")
 _LEAST_SINGLE, _AS_HIGH = 0.5, 1.5
 """A glyph that is rejected and alone in its row has so much of the confidence wanted to be writing, and such a factor
 at most between its height and the usual one."""
+
+_DOUBTFUL, _LEAST_INVERTED = 0.5, 0.6
+"""A dark picture that is read with less than the first confidence is read as light ink on dark as well, which is taken
+for it with the second, or more if it has more the other way."""
 
 _WORD_GAP = 0.6
 """A blank is wider than this share of the glyphs' height …"""
@@ -60,6 +65,7 @@ class Reader:
         if threads < 1:
             raise UsageError(f"a model runs on one thread or more, not on {threads}")
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
+        self._remember, self._inverted = remember, False
         self.held_to_words = False
         """Whether a lexicon holds its text to a list of words: what is none of them is the nearest, and unsure."""
         self._reader: LineReader | _GlyphReader
@@ -73,10 +79,25 @@ class Reader:
             self._reader = _GlyphReader(self.bundle, threads, context)
 
     def read(self, grey: Grey) -> Reading:
-        """Read one frame: uint8 (H, W), dark ink on lighter paper. Milliseconds of each stage are in its `ms`."""
+        """Read one frame: uint8 (H, W), dark ink on lighter paper, or light on dark where that makes more sense.
+
+        Milliseconds of each stage are in its `ms`.
+        """
         if grey.ndim != 2 or grey.dtype != np.uint8 or grey.size == 0:
             raise PictureError(f"a frame must be uint8 of shape (height, width), not {grey.dtype} of {grey.shape}")
-        page = self._reader.read(grey)
+        reading = self._read(grey, inverted=self._inverted)
+        if (not reading.text or reading.confidence < _DOUBTFUL) and (self._inverted or is_light_on_dark(grey)):
+            other = self._read(grey, inverted=not self._inverted)
+            both = {stage: taken + other.ms[stage] for stage, taken in reading.ms.items()}
+            least = max(_LEAST_INVERTED, reading.confidence if reading.text else 0.0)
+            clearer = bool(other.text) and other.confidence >= least
+            reading = dataclasses.replace(other if clearer else reading, ms=both)
+        if self._remember:
+            self._inverted = reading.inverted
+        return reading
+
+    def _read(self, grey: Grey, *, inverted: bool) -> Reading:
+        page = self._reader.read(np.subtract(255, grey, dtype=np.uint8) if inverted else grey)
         ms = {stage: taken * 1000 for stage, taken in page.seconds.items()}
         return Reading(
             width=grey.shape[1],
@@ -86,6 +107,7 @@ class Reader:
             ms=ms | {"total": sum(ms.values())},
             turned=page.turned,
             remembered=page.remembered,
+            inverted=inverted,
         )
 
 

@@ -78,7 +78,7 @@ class Reading:
 
     `turned` says by how many degrees, clockwise, the frame was turned to be read: 180 where it was upside down. Boxes
     are in the pixels of the frame as it came. `remembered` counts the lines that look as they did in the frame before
-    and were not read again.
+    and were not read again. `inverted` says that the ink was light on dark.
     """
 
     width: int
@@ -88,6 +88,7 @@ class Reading:
     ms: Mapping[str, float] = field(default_factory=dict)
     turned: int = 0
     remembered: int = 0
+    inverted: bool = False
 
     @property
     def text(self) -> str:
@@ -118,4 +119,5 @@ class Reading:
             "ms": {stage: round(value, 3) for stage, value in self.ms.items()},
             "turned": self.turned,
             "remembered": self.remembered,
+            "inverted": self.inverted,
         }

@@ -214,16 +214,25 @@ def test_faults_are_one_line(edge_hwr, arguments: list[str], code: int, message:
     assert re.search(message, called.error)
 
 
-def test_light_writing_on_a_dark_ground_is_pointed_out(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    letter = read_picture(Path(__file__).parents[1] / "samples" / "letter.jpg")
-    write_picture(tmp_path / "board.png", np.asarray(255 - np.maximum(letter, 60), np.uint8))
-    assert "if this is light on dark, invert it" in edge_hwr("read", tmp_path / "board.png", "--model", "lines").err
-    assert "if this is light on dark, invert it" in edge_hwr("read", tmp_path / "board.png").err
-    columns = read_picture(Path(__file__).parents[1] / "samples" / "columns.jpg")
-    write_picture(tmp_path / "columns.png", 255 - columns)
-    read = edge_hwr("read", tmp_path / "columns.png", "--model", "lines")
-    assert read.out.strip()
-    assert "little of it makes sense; dark ink on light paper is read" in read.err
+def test_light_writing_on_a_dark_ground_is_read_and_said_to_be_light(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    samples = Path(__file__).parents[1] / "samples"
+    for name, model, text in (("letter", "lines", "Dear Anna,"), ("columns", "digits", "4728 160")):
+        board = 255 - np.maximum(read_picture(samples / f"{name}.jpg"), 60)
+        write_picture(tmp_path / "board.png", np.asarray(board, np.uint8))
+        read = edge_hwr("read", tmp_path / "board.png", "--model", model, "--json")
+        reading = json.loads(read.out)
+        assert reading["text"].startswith(text)
+        assert reading["inverted"]
+    assert not json.loads(edge_hwr("read", samples / "columns.jpg", "--json").out)["inverted"]
+
+
+def test_a_dark_picture_of_which_nothing_is_read_is_pointed_out(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    night = np.full((400, 600), 30, np.uint8)
+    cv2.rectangle(night, (50, 150), (550, 250), (230,), -1)  # a window
+    write_picture(tmp_path / "night.png", night)
+    for model in ("digits", "lines"):
+        read = edge_hwr("read", tmp_path / "night.png", "--model", model)
+        assert "if this is light on dark, invert it" in read.err
 
 
 def test_a_picture_out_of_focus_is_pointed_out(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

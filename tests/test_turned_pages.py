@@ -145,3 +145,11 @@ def test_text_settles_in_the_direction_of_the_writing(page: NDArray[np.uint8], d
     assert settled.text == reading.text
     assert character_error_rate([TEXT], [settled.text]) < 0.08
     assert settled.turned == reading.turned
+
+
+def test_light_lines_on_dark_are_remembered_like_others(page: NDArray[np.uint8]):
+    board, reader = np.asarray(255 - np.maximum(page, 60), np.uint8), Reader("lines", remember=True)
+    readings = [reader.read(board) for _ in range(5)]
+    assert all(reading.inverted for reading in readings)
+    assert readings[-1].remembered == len(TEXT.splitlines())
+    assert not reader.read(page).inverted
