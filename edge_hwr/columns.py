@@ -23,6 +23,8 @@ are not level with each other, count as one."""
 _LABEL, _LABELS = 1.6, 0.75
 """No wider, in pitches, are the numbers of lists and tables: a column of which so many are is read row by row with what
 stands beside it."""
+_LEAST_COLUMNS, _WIDEST_CELL = 3, 8.0
+"""A table has so many columns, and cells no wider, in pitches."""
 _FARTHEST = 3.0
 """Lines that are further from each other, in distances from line to line, are not of one column."""
 
@@ -181,7 +183,9 @@ def _halves(
     order = np.argsort(first, kind="stable")
     across = [which[k] for k in order]
     free = first[order][1:] - np.maximum.accumulate(last[order])[:-1]
-    labelled = False
+    labelled = _is_table([across[a:b] for a, b in pairwise(_bounds(free, pitch))], boxes, pitch)
+    if labelled:
+        return None, True
     for cut in np.argsort(-free, kind="stable").tolist():
         if free[cut] < 0.5 * pitch:
             break
@@ -193,6 +197,25 @@ def _halves(
             return (left, right), False
         labelled = True
     return None, labelled
+
+
+def _bounds(free: NDArray[np.float64], pitch: float) -> list[int]:
+    """Where columns begin and end among boxes from left to right, by how much is free after each but the last."""
+    return [0, *(np.flatnonzero(free >= 0.5 * pitch) + 1).tolist(), len(free) + 1]
+
+
+def _is_table(columns: list[list[int]], boxes: NDArray[np.float64], pitch: float) -> bool:
+    """Whether columns are those of a table: three or more of short cells, nearly all level with one of the next column.
+
+    Two columns of words may as well be two lists.
+    """
+    if len(columns) < _LEAST_COLUMNS or min(map(len, columns)) < _LEAST_LINES:
+        return False
+    cells = [boxes[column] for column in columns]
+    if max(float(column[:, 2].max()) for column in cells) > _WIDEST_CELL * pitch:
+        return False
+    levels = [_level(left, right, pitch) for left, right in pairwise(cells)]
+    return all(min(level.any(axis=1).mean(), level.any(axis=0).mean()) >= _LABELS for level in levels)
 
 
 def _cut_between(rows: list[list[int]], boxes: NDArray[np.float64], pitch: float) -> int | None:

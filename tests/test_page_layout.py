@@ -451,6 +451,23 @@ def test_the_cells_of_a_table_are_read_row_by_row(table: list[tuple[tuple[float,
     assert [k for row in order for k in row] == list(range(len(boxes)))
 
 
+@given(st.lists(st.lists(st.floats(2.0, 7.5), min_size=3, max_size=6), min_size=3, max_size=8), st.booleans())
+def test_three_columns_of_words_are_a_table_and_of_sentences_are_none(table: list[list[float]], wide: bool) -> None:
+    pitch, columns = 30.0, len(table[0])
+    widths = [(row * columns)[:columns] for row in table]
+    if wide:
+        widths = [[12.0 + cell for cell in row] for row in widths]
+    boxes = [
+        (700 * column, 60 * number, pitch * width, 24)
+        for number, row in enumerate(widths)
+        for column, width in enumerate(row)
+    ]
+    order = [k for row in reading_order(np.array(boxes), pitch) for k in row]
+    by_rows = list(range(len(boxes)))
+    by_columns = [k for column in range(columns) for k in by_rows[column::columns]]
+    assert order == (by_columns if wide else by_rows)
+
+
 def test_a_page_of_a_thousand_lines_is_ordered() -> None:
     """Each cut between two lines is another half to be looked at."""
     boxes = np.array([(100 * (k % 3 == 0), 40 * k, 200 + 37 * (k % 11), 30) for k in range(1500)])
