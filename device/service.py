@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from edge_hwr.errors import EdgeHwrError, UsageError
+from edge_hwr.errors import ServiceError, UsageError
 from edge_hwr.files import write_atomically
 
 from .settings import SECRETS, WRITTEN, Settings, files_read, load_settings, make_settings
@@ -123,8 +123,8 @@ def install(file: Path, show: bool) -> None:
     _systemctl("enable", UNIT)
     try:
         _systemctl("restart", UNIT)  # which starts it, too; one that runs has old settings
-    except EdgeHwrError as error:
-        raise EdgeHwrError(f"{error}; it is tried again every 10 s: `edge-hwr service logs` says why") from error
+    except ServiceError as error:
+        raise ServiceError(f"{error}; it is tried again every 10 s: `edge-hwr service logs` says why") from error
     click.echo(f"{UNIT} runs; `edge-hwr service status` tells how it is, `edge-hwr service logs` what it says")
 
 
@@ -133,7 +133,7 @@ def status() -> None:
     """Show how the service is."""
     _need_systemd(root=False)
     if _show(["systemctl", "--no-pager", "--full", "status", UNIT], timeout=_SYSTEMCTL_S):
-        raise EdgeHwrError(f"{UNIT} is not running: `edge-hwr service logs` says why, `service install` sets it up")
+        raise ServiceError(f"{UNIT} is not running: `edge-hwr service logs` says why, `service install` sets it up")
 
 
 @service.command()
@@ -144,7 +144,7 @@ def logs(lines: int, follow: bool) -> None:
     _need_systemd(root=False)
     command = ["journalctl", "--no-pager", "--unit", UNIT, "--lines", str(lines), *(["--follow"] if follow else [])]
     if _show(command, timeout=None if follow else _SYSTEMCTL_S):
-        raise EdgeHwrError(f"journalctl does not show what {UNIT} said: see above")
+        raise ServiceError(f"journalctl does not show what {UNIT} said: see above")
 
 
 @service.command()
@@ -250,11 +250,11 @@ def _reachable(path: Path) -> bool:
 
 def _need_systemd(*, root: bool = True) -> None:
     if shutil.which("systemctl") is None:
-        raise EdgeHwrError(
+        raise ServiceError(
             "no systemd here: start `edge-hwr run --config FILE` by what starts services on this machine"
         )
     if root and os.geteuid() != 0:
-        raise EdgeHwrError("only root may change services: sudo " + " ".join(["edge-hwr", *sys.argv[1:]]))
+        raise ServiceError("only root may change services: sudo " + " ".join(["edge-hwr", *sys.argv[1:]]))
 
 
 def _show(command: list[str], timeout: float | None) -> int:
@@ -262,9 +262,9 @@ def _show(command: list[str], timeout: float | None) -> int:
     try:
         return subprocess.run(command, timeout=timeout, check=False).returncode
     except subprocess.TimeoutExpired as error:
-        raise EdgeHwrError(f"{command[0]} has not ended after {timeout:g} s") from error
+        raise ServiceError(f"{command[0]} has not ended after {timeout:g} s") from error
     except FileNotFoundError as error:
-        raise EdgeHwrError(f"there is no {command[0]} here") from error
+        raise ServiceError(f"there is no {command[0]} here") from error
 
 
 def _systemctl(*arguments: str) -> None:
@@ -273,6 +273,6 @@ def _systemctl(*arguments: str) -> None:
             ["systemctl", *arguments], capture_output=True, text=True, timeout=_SYSTEMCTL_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise EdgeHwrError(f"systemctl {arguments[0]} has not ended after {_SYSTEMCTL_S:g} s") from error
+        raise ServiceError(f"systemctl {arguments[0]} has not ended after {_SYSTEMCTL_S:g} s") from error
     if done.returncode:
-        raise EdgeHwrError(f"systemctl {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+        raise ServiceError(f"systemctl {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")

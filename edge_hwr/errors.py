@@ -64,3 +64,11 @@ class SinkError(EdgeHwrError, OSError):
 
 class SinkEndedError(SinkError):
     """A place for results that will not take any more, however long one waits."""
+
+
+class ServiceError(EdgeHwrError, OSError):
+    """A system service that cannot be set up, asked or stopped."""
+
+
+class FetchError(EdgeHwrError, OSError):
+    """A package that cannot be fetched, or does not hold what it should."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_hwr.errors import EdgeHwrError, RuntimeMissingError, UsageError
+from edge_hwr.errors import EdgeHwrError, FetchError, RuntimeMissingError, UsageError
 
 from .strokes import Coverage
 
@@ -109,7 +109,7 @@ def listed_fonts() -> list[FontFile]:
 def fetch_fonts(folder: str | Path, *, npm: str = "npm") -> int:
     """Put the listed fonts into `folder`/KIND/, by way of npm; those already there stay. Returns how many came new.
 
-    `RuntimeMissingError` without npm, `EdgeHwrError` where npm fails or a package lacks the file that is listed.
+    `RuntimeMissingError` without npm, `FetchError` where npm fails or a package lacks the file that is listed.
     """
     folder = Path(folder)
     wanted = [font for font in listed_fonts() if not (folder / font.kind / font.file).exists()]
@@ -124,7 +124,7 @@ def fetch_fonts(folder: str | Path, *, npm: str = "npm") -> int:
         for font in wanted:
             fetched = Path(scratch, "node_modules", font.package, "files", font.file)
             if not fetched.is_file():
-                raise EdgeHwrError(f"{font.package}@{font.version}: has no file {font.file}; correct fonts.tsv")
+                raise FetchError(f"{font.package}@{font.version}: has no file {font.file}; correct fonts.tsv")
             (folder / font.kind).mkdir(exist_ok=True)
             fetched.replace(folder / font.kind / font.file)
     return len(wanted)
@@ -135,10 +135,10 @@ def _npm_install(npm: str, folder: Path, packages: Sequence[str]) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise EdgeHwrError(f"npm fetched no fonts within {FETCH_SECONDS} s; try again later") from error
+        raise FetchError(f"npm fetched no fonts within {FETCH_SECONDS} s; try again later") from error
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if "error" in line.lower()] or ["no reason given"]
-        raise EdgeHwrError(f"npm could not fetch the fonts: {said[0].strip()}")
+        raise FetchError(f"npm could not fetch the fonts: {said[0].strip()}")
 
 
 @lru_cache(maxsize=512)

