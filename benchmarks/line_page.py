@@ -199,7 +199,7 @@ $photos_in_words
 - **A page's CER** is that of its whole text in reading order, top to bottom, lines joined by newlines; a newline is a
   character like others. A line that is missed, or read in the wrong place, costs all of its characters.
 - **Print.** Some of the scanned sheets have a sentence printed small at their head, which no transcript has. CER is
-  that of the handwriting: one or two of the first three lines that a reader gives may be left out of such a page. *With
+  that of the handwriting: up to three of the first four lines that a reader gives may be left out of such a page. *With
   print* they may not: leaving the sentence out, or reading it right, costs nothing, but what else is made of it does.
 - **RapidOCR** has its default settings and models, and gets lines through its recogniser alone. Its detector parts
   lines at wide gaps: its pieces are taken as they come, and put together to lines by their place, and whichever of the

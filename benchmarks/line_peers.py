@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def count_errors(page: Page, said: Iterable[str]) -> tuple[int, int]:
     written = page.text.split("\n")
     for text in said:
         lines = text.split("\n")
-        for first, count in ((0, 1), (1, 1), (0, 2), (1, 2)):
+        for first, count in product((0, 1), (1, 2, 3)):
             kept = "\n".join(lines[:first] + lines[first + count :])
             of_writing = min(of_writing, edit_distance(page.text, kept))
         for first in (0, 1):

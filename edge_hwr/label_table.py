@@ -112,7 +112,7 @@ def _folders_of_pictures(folder: Path) -> list[Path]:
 def _rows_of_characters(folder: Path) -> tuple[TableRow, ...]:
     pictures = _characters(folder)
     if not pictures:
-        tables = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in (".csv", ".tsv", ".txt"))
+        tables = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in (".csv", ".tsv"))
         instead = f"; {tables[0]} is no such table by its name" if tables else ""
         raise DatasetError(f"dataset {folder}: no {LABELS} in it, nor a folder of pictures for each character{instead}")
     used = {file.parent for file in pictures}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -22,15 +23,29 @@ _LEAST_DENSITY = 0.4
 _NEAR = 0.6
 """In pitches: what is no writing by itself but so near to some is a dot, a dash or a point."""
 
+_LEAST_PIECES, _SPREAD = 6, 1.3
+"""The pieces of ink of one line, so many at least, stand less far above and below it, in heights of theirs; of several
+lines of smaller writing they stand further."""
+
 _MOST_ALONE = 0.25
 """Of the writing's ink: so much may stand away from all lines, and is looked at once more for lines of its own: beside
 long lines a character alone, the number of a page or of an item, is too little to be one."""
 
 
-def find_places(writing: Writing) -> tuple[list[LinePlace], float]:
-    """Where the lines are, and how far they are from each other."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where lines are, and how far they are from each other; `crowded` says that one of them may be several of smaller
+    writing, which `find_places` parts if it is asked to."""
+
+    lines: list[LinePlace]
+    pitch: float = 0.0
+    crowded: bool = False
+
+
+def find_places(writing: Writing, *, part: bool = False) -> Places:
+    """Where the lines of some writing are; with `part`, those that are crowded are looked at more closely."""
     if not writing.written.any():
-        return [], 0.0
+        return Places([])
     evidence = _mask(writing, writing.written)
     pitch = line_pitch(evidence, writing.height)
     courses = find_courses(evidence, pitch)
@@ -40,7 +55,33 @@ def find_places(writing: Writing) -> tuple[list[LinePlace], float]:
     if alone.any() and ink[alone].sum() <= _MOST_ALONE * ink[writing.written].sum():
         courses = in_order([*courses, *find_courses(_mask(writing, alone), pitch)])
         owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
-    return _measure(owner, courses, pitch, writing), pitch
+    crowds = _crowds(courses, owner, writing)
+    if part and crowds:
+        rest = [course for line, course in enumerate(courses) if line not in crowds]
+        courses = in_order([*rest, *chain.from_iterable(crowds.values())])
+        owner = own_ink(writing.labels, writing.components, writing.written, courses, pitch)
+    return Places(_measure(owner, courses, pitch, writing), pitch, bool(crowds))
+
+
+def _crowds(courses: list[Course], owner: NDArray[np.int16], writing: Writing) -> dict[int, list[Course]]:
+    """By their indices, the courses that may be those of several lines of smaller writing, and the courses of these."""
+    inked = writing.labels > 0
+    line_of = np.full(len(writing.components), -1)
+    line_of[writing.labels[inked] - 1] = owner[inked]
+    crowds = {}
+    for line, course in enumerate(courses):
+        own = writing.written & (line_of == line)
+        x, y, w, h, _ = writing.components[own].T
+        if len(x) < _LEAST_PIECES:
+            continue
+        height = float(np.median(np.repeat(h, h)))
+        low, high = np.percentile(y + h / 2 - course.at(x + w / 2), (10, 90))
+        if high - low > _SPREAD * height:
+            mask = _mask(writing, own)
+            smaller = find_courses(mask, line_pitch(mask, height))
+            if len(smaller) > 1:
+                crowds[line] = smaller
+    return crowds
 
 
 def together(some: list[LinePlace], more: list[LinePlace]) -> list[LinePlace]:

@@ -75,13 +75,15 @@ class PageLayout:
     """The lines of a page in reading order; the corners of the sheet, where one stands out from what it lies on.
 
     `flat` is the whole picture, uint8 (H, W), its paper an even 245; as it came where there are no lines. `pitch` is
-    the distance from line to line on the page laid upright.
+    the distance from line to line on the page laid upright. A `crowded` page has lines that may be several of smaller
+    writing.
     """
 
     lines: tuple[TextLine, ...]
     sheet: Quad | None
     flat: Grey
     pitch: float = 0.0
+    crowded: bool = False
 
     def rows(self, attached: Sequence[bool] | None = None) -> list[list[int]]:
         """The lines, by their indices, row by row as they are read; those of a row stand beside each other, like the
@@ -180,11 +182,17 @@ def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None) -> PageLayo
     if headings:
         writing = without(headings, writing)
         layout = _lay_out(grey, sheet, upright, writing, LEAST_DARKNESS, headings)
+    part = False
+    if layout.crowded:
+        parted = _lay_out(grey, sheet, upright, writing, LEAST_DARKNESS, headings, part=True)
+        fresh, lost = _fresh(parted, layout), _fresh(layout, parted)
+        part = bool(fresh) and sense(fresh) >= max(_AS_WELL * sense(layout.lines), _CLEARLY * sense(lost))
+        layout = parted if part else layout
     ink = writing.components[:, 4]
     if ink[writing.faint].sum() <= _LEAST_FAINT * ink[writing.written].sum():
         return layout
     everything = replace(writing, written=writing.written | writing.faint)
-    whole = _lay_out(grey, sheet, upright, everything, FAINTEST, headings)
+    whole = _lay_out(grey, sheet, upright, everything, FAINTEST, headings, part=part)
     fresh = _fresh(whole, layout)
     return whole if fresh and sense(fresh) >= _FAINT_AS_WELL * sense(layout.lines) else layout
 
@@ -215,17 +223,18 @@ def _fresh(layout: PageLayout, known: PageLayout) -> list[TextLine]:
 
 def _lay_out(
     grey: Grey, sheet: Quad | None, upright: Upright, writing: Writing, least_darkness: float,
-    headings: Sequence[Writing] = (),
+    headings: Sequence[Writing] = (), *, part: bool = False,
 ) -> PageLayout:  # fmt: skip
-    places, pitch = find_places(writing)
+    found = find_places(writing, part=part)
+    places = found.lines
     for heading in headings:
-        places = together(places, find_places(heading)[0])
+        places = together(places, find_places(heading).lines)
     flat = upright.flattened() if places else grey
-    found = [
+    lines = [
         TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), _extent(place))
         for place in places
     ]
-    layout = PageLayout(tuple(_inked(found, least_darkness)), sheet, flat, pitch)
+    layout = PageLayout(tuple(_inked(lines, least_darkness)), sheet, flat, found.pitch, found.crowded)
     return replace(layout, lines=tuple(layout.lines[k] for row in layout.rows() for k in row))
 
 

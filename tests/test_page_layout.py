@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -302,6 +303,25 @@ def test_a_paler_pen_is_judged_by_whether_it_makes_sense(pencil: int) -> None:
         layout = find_lines(page, lambda lines, pale=sense: pale if is_pale(lines[0]) else 0.9)  # type: ignore[misc]
         assert len(layout.lines) == found
     assert len(find_lines(page).lines) == dark
+
+
+@pytest.mark.parametrize(("main", "size", "step"), [(1.6, 0.6, 20), (1.8, 0.7, 24)])
+def test_small_print_that_was_taken_for_one_line_is_parted_where_that_makes_sense(
+    main: float, size: float, step: int
+) -> None:
+    page, font = np.full((900, 1000), 235, np.uint8), cv2.FONT_HERSHEY_SIMPLEX
+    for number, text in enumerate(WORDS):
+        cv2.putText(page, text, (60, 260 + 120 * number), font, main, (40,), 3, cv2.LINE_AA)
+    print_ = ("I have read the terms of this study and agree that what I write", "may be published without my name")
+    for number, text in enumerate(print_):
+        cv2.putText(page, text, (60, 60 + step * number), font, size, (40,), 2, cv2.LINE_AA)
+
+    def sense(better: float) -> Callable[[Sequence[TextLine]], float]:
+        return lambda lines: sum(0.3 if line.box.h > 30 and line.box.y < 150 else better for line in lines) / len(lines)
+
+    assert find_lines(page).crowded
+    for better, count in ((0.9, len(WORDS) + 2), (0.31, len(WORDS) + 1)):
+        assert len(find_lines(page, sense(better)).lines) == count
 
 
 def test_writing_around_a_note_is_judged_by_whether_it_makes_sense() -> None:
