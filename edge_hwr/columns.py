@@ -40,17 +40,23 @@ def cut_at_gutters(
     """
     rows = _rows(inked, middles, pitch)
     heights = [middles[row[0]] for row in rows]
-    ink = [np.asarray(sure[row].any(axis=0)) for row in rows]
+    ink = [_measured(np.asarray(sure[row].any(axis=0)), pitch) for row in rows]
     # Where every other line is left out, lines are further apart than is usual for writing of their height.
     farthest = _FARTHEST * max(pitch, float(np.median(np.diff(heights)))) if len(rows) > 1 else 0.0
     near = [below - above <= farthest for above, below in pairwise(heights)]
     cuts: list[list[Interval]] = [[] for _ in middles]
+    known: list[list[Interval]] = [[] for _ in rows]
     for start, row in enumerate(ink):
-        for gap in _gaps(row, _LEAST_GUTTER * pitch):
+        for gap in row[2] if row else ():
+            narrow = gap[1] - gap[0] < _LEAST_GUTTER * pitch
+            if narrow or any(gap[0] < high and low < gap[1] for low, high in known[start]):
+                continue
             below = _follow(gap, ink[start + 1 :], near[start:], pitch)
             above = _follow(below.gap, ink[:start][::-1], near[:start][::-1], pitch)
             crossed = [start, *(start + 1 + k for k in below.crossed), *(start - 1 - k for k in above.crossed)]
             if len(crossed) + min(below.left + above.left, below.right + above.right) >= _LEAST_LINES:
+                for number in crossed:
+                    known[number].append(above.gap)
                 for line in chain.from_iterable(rows[k] for k in crossed):
                     cuts[line].append(above.gap)
     return [_stretches(row, gutters) for row, gutters in zip(inked, cuts, strict=True)]
@@ -87,6 +93,10 @@ def _overlap(parts: NDArray[np.bool_], line: NDArray[np.bool_]) -> bool:
     return not (len(one) and len(other)) or bool(one[0] <= other[-1] and other[0] <= one[-1])
 
 
+_RowInk = tuple[int, int, list[Interval]] | None
+"""The first and the last bin with ink, and the gaps of more than a pitch between them."""
+
+
 class _Gutter(NamedTuple):
     """How a gap goes on over the rows that follow: what of it is left; the rows with ink on both sides, by their
     numbers; and how many have ink on one side alone."""
@@ -97,21 +107,28 @@ class _Gutter(NamedTuple):
     right: int
 
 
-def _follow(gap: Interval, rows: Sequence[NDArray[np.bool_]], near: Sequence[bool], pitch: float) -> _Gutter:
-    """Follow a gap over rows of ink (bins) for as long as each is `near` the one before and leaves a pitch of it."""
+def _measured(row: NDArray[np.bool_], pitch: float) -> _RowInk:
+    places = np.flatnonzero(row)
+    if not len(places):
+        return None
+    return int(places[0]), int(places[-1]), _gaps(row, pitch)
+
+
+def _follow(gap: Interval, rows: Sequence[_RowInk], near: Sequence[bool], pitch: float) -> _Gutter:
+    """Follow a gap over the ink of rows for as long as each is `near` the one before and leaves a pitch of it."""
     low, high = gap
     crossed: list[int] = []
     left = right = 0
     for number, (row, follows) in enumerate(zip(rows, near, strict=True)):
-        places = np.flatnonzero(row)
-        if not follows or not len(places):
+        if not follows or row is None:
             break
-        if places[-1] < high:
-            free, side = (max(low, int(places[-1]) + 1), high), -1
-        elif places[0] >= low:
-            free, side = (low, min(high, int(places[0]))), 1
+        first, last, gaps = row
+        if last < high:
+            free, side = (max(low, last + 1), high), -1
+        elif first >= low:
+            free, side = (low, min(high, first)), 1
         else:
-            common = [(max(low, first), min(high, last)) for first, last in _gaps(row, pitch)]
+            common = [(max(low, begin), min(high, end)) for begin, end in gaps]
             free, side = max(common, key=lambda found: found[1] - found[0], default=(0, 0)), 0
         if free[1] - free[0] < pitch:
             break

@@ -18,7 +18,7 @@ from edge_hwr.bundle import Bundle, Metadata, open_bundle, shipped_bundles
 from edge_hwr.errors import PictureError, UsageError
 from edge_hwr.files import shown
 from edge_hwr.option_types import LEXICON
-from edge_hwr.picture import Picture, read_colour_picture, read_picture, write_picture
+from edge_hwr.picture import read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
 
@@ -64,7 +64,7 @@ def read(
     failed = False
     for image, name in zip(images, names, strict=True):
         try:
-            picture, reading = _read(reader, image)
+            reading = _read(reader, image)
             if annotated is not None:
                 write_picture(annotated / name, annotate(read_colour_picture(image), reading))
         except PictureError as error:
@@ -74,7 +74,7 @@ def read(
         if as_json:
             click.echo(json.dumps({"image": shown(image), **reading.to_json()}, ensure_ascii=False))
         else:
-            advice = advise(reading, picture, model, held=reader.held_to_words)
+            advice = advise(reading, model, held=reader.held_to_words)
             _print_reading(image, reading, advice, headed=len(images) > 1)
         sys.stdout.flush()
     return 1 if failed else 0
@@ -105,10 +105,10 @@ def models(as_json: bool) -> None:
     Console(highlight=False, markup=False).print(table)
 
 
-def _read(reader: Reader, image: str) -> tuple[Picture, Reading]:
+def _read(reader: Reader, image: str) -> Reading:
     picture = read_picture(image)
     try:
-        return picture, reader.read(picture)
+        return reader.read(picture)
     except PictureError as error:
         raise PictureError(f"{image}: {error}") from error
 

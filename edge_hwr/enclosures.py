@@ -24,8 +24,8 @@ _LEAST_INSIDE = 2
 """Pieces of ink as high as letters that an outline goes around."""
 _LETTER = 0.4
 """In heights of the writing: what is lower is no letter."""
-_MOST = 100
-"""More outlines are not looked at."""
+_MOST, _MOST_PIXELS = 100, 3
+"""More outlines are not looked at, nor more than so many times the pixels of the page."""
 
 
 def find_enclosures(ink: Grey) -> Grey:
@@ -40,15 +40,19 @@ def find_enclosures(ink: Grey) -> Grey:
     _, _, w, h, area = components.T
     thin = (w >= _WIDEST * height) & (h >= _HIGHEST * height) & (area <= _FULLEST * w * h)
     letters = np.append(False, (h >= _LETTER * height) & (h < len(ink) / 2))
+    left_over = _MOST_PIXELS * ink.size
     for k in np.flatnonzero(thin)[:_MOST].tolist():
         left, top, width, tall, _ = components[k].tolist()
+        left_over -= width * tall
+        if left_over < 0:
+            break
         around = labels[top : top + tall, left : left + width]
         outline = np.asarray(around == k + 1)
         inside = _inside(outline, max(1, round(_GAP * height)))
         if inside is None:
             continue
-        within = np.unique(around[(inside > 0) & ~outline])
-        if np.count_nonzero(letters[within]) >= _LEAST_INSIDE:
+        within = np.bincount(around[(inside > 0) & ~outline], minlength=len(letters)) > 0
+        if np.count_nonzero(within & letters) >= _LEAST_INSIDE:
             heart = cv2.erode(inside, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
             reach = cv2.dilate(inside, np.ones((2 * max(2, round(_BROADEST * height)) + 1,) * 2, np.uint8))
             outlines[top : top + tall, left : left + width][outline & (reach > heart)] = 255

@@ -88,7 +88,8 @@ def together(some: list[LinePlace], more: list[LinePlace]) -> list[LinePlace]:
     """Lines of two maps of whose ink is whose, as lines of one: each is to be alone in its crop."""
     if not some or not more:
         return some or more
-    first, beyond = some[0].owner, 1 + max(place.name for place in some)
+    first = some[0].owner
+    beyond = 1 + int(first.max())
     owner = np.where(more[0].owner >= 0, more[0].owner + np.int16(beyond), first)
     return [
         *(replace(place, owner=owner) for place in some),

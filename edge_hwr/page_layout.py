@@ -131,13 +131,14 @@ def find_lines(grey: Grey, sense: Sense | None = None) -> PageLayout:
 
 def _other_sheets(grey: Grey, layout: PageLayout, sheet: Quad, sense: Sense) -> Iterator[PageLayout]:
     """The layouts of sheets that lie beside one whose layout is known."""
-    bare = grey
+    bare, known = grey, [sheet]
     for _ in range(_MOST_SHEETS - 1):
         bare = paint_over(bare, sheet)
         found = find_sheet(bare, least_share=_LEAST_SHARE)
-        if found is None:
+        if found is None or any(_is_within(found, *other.mean(axis=0)) for other in known):
             return
         sheet = found
+        known.append(sheet)
         other = _find_lines(grey, sheet, sense)
         if len(other.lines) >= _LEAST_LINES and sense(other.lines) >= _AS_WELL * sense(layout.lines):
             yield other
@@ -145,6 +146,7 @@ def _other_sheets(grey: Grey, layout: PageLayout, sheet: Quad, sense: Sense) -> 
 
 def _one_below_the_other(layouts: Sequence[PageLayout]) -> PageLayout:
     """Several sheets as one long page, with the distance of lines that the first one has."""
+    layouts = [layout for layout in layouts if layout.lines] or layouts[:1]
     if len(layouts) == 1:
         return layouts[0]
     first, lines, bottom = layouts[0], [], 0.0
@@ -159,7 +161,11 @@ def _one_below_the_other(layouts: Sequence[PageLayout]) -> PageLayout:
 
 def _is_on(sheet: Quad | None, line: TextLine) -> bool:
     x, y, width, height = line.box
-    return sheet is None or cv2.pointPolygonTest(sheet, (x + width / 2, y + height / 2), False) >= 0
+    return sheet is None or _is_within(sheet, x + width / 2, y + height / 2)
+
+
+def _is_within(sheet: Quad, x: float, y: float) -> bool:
+    return cv2.pointPolygonTest(sheet, (float(x), float(y)), False) >= 0
 
 
 def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None) -> PageLayout:
@@ -226,15 +232,16 @@ def _lay_out(
     headings: Sequence[Writing] = (), *, part: bool = False,
 ) -> PageLayout:  # fmt: skip
     found = find_places(writing, part=part)
-    places = found.lines
+    places, pitch = found.lines, found.pitch
     for heading in headings:
-        places = together(places, find_places(heading).lines)
+        larger = find_places(heading)
+        places, pitch = together(places, larger.lines), pitch or larger.pitch
     flat = upright.flattened() if places else grey
     lines = [
         TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), _extent(place))
         for place in places
     ]
-    layout = PageLayout(tuple(_inked(lines, least_darkness)), sheet, flat, found.pitch, found.crowded)
+    layout = PageLayout(tuple(_inked(lines, least_darkness)), sheet, flat, pitch, found.crowded)
     return replace(layout, lines=tuple(layout.lines[k] for row in layout.rows() for k in row))
 
 

@@ -74,7 +74,7 @@ def write_picture(path: str | Path, picture: Picture) -> None:
         raise PictureError(f"{path}: {error.strerror}") from error
 
 
-_SAMPLED = 200_000
+_SAMPLED = 20_000
 """Pixels tell as well as all of a large picture whether it is light or dark."""
 
 

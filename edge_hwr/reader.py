@@ -32,9 +32,11 @@ _LEAST_SINGLE, _AS_HIGH = 0.5, 1.5
 """A glyph that is rejected and alone in its row has so much of the confidence wanted to be writing, and such a factor
 at most between its height and the usual one."""
 
-_DOUBTFUL, _LEAST_INVERTED = 0.5, 0.6
+_DOUBTFUL, _LEAST_INVERTED = 0.9, 0.6
 """A dark picture that is read with less than the first confidence is read as light ink on dark as well, which is taken
 for it with the second, or more if it has more the other way."""
+_FRAMES_BETWEEN = 25
+"""Frames of a dark scene that are not read both ways."""
 
 _WORD_GAP = 0.6
 """A blank is wider than this share of the glyphs' height …"""
@@ -65,7 +67,7 @@ class Reader:
         if threads < 1:
             raise UsageError(f"a model runs on one thread or more, not on {threads}")
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
-        self._remember, self._inverted = remember, False
+        self._remember, self._inverted, self._wait = remember, False, 0
         self.held_to_words = False
         """Whether a lexicon holds its text to a list of words: what is none of them is the nearest, and unsure."""
         self._reader: LineReader | _GlyphReader
@@ -85,9 +87,9 @@ class Reader:
         """
         if grey.ndim != 2 or grey.dtype != np.uint8 or grey.size == 0:
             raise PictureError(f"a frame must be uint8 of shape (height, width), not {grey.dtype} of {grey.shape}")
-        reading = self._read(grey, inverted=self._inverted)
-        if (not reading.text or reading.confidence < _DOUBTFUL) and (self._inverted or is_light_on_dark(grey)):
-            other = self._read(grey, inverted=not self._inverted)
+        reading = self._read(grey, inverted=self._inverted and is_light_on_dark(grey))
+        if self._may_be_inverted(reading, grey):
+            other = self._read(grey, inverted=not reading.inverted)
             both = {stage: taken + other.ms[stage] for stage, taken in reading.ms.items()}
             least = max(_LEAST_INVERTED, reading.confidence if reading.text else 0.0)
             clearer = bool(other.text) and other.confidence >= least
@@ -95,6 +97,21 @@ class Reader:
         if self._remember:
             self._inverted = reading.inverted
         return reading
+
+    def _may_be_inverted(self, reading: Reading, grey: Grey) -> bool:
+        """Whether a frame that was read so is to be read the other way round as well.
+
+        Of the frames of a scene, one in some: what is remembered of its lines is lost by that.
+        """
+        if reading.text and reading.confidence >= _DOUBTFUL:
+            return False
+        if self._wait > 0:
+            self._wait -= 1
+            return False
+        if not is_light_on_dark(grey):
+            return False
+        self._wait = _FRAMES_BETWEEN if self._remember else 0
+        return True
 
     def _read(self, grey: Grey, *, inverted: bool) -> Reading:
         page = self._reader.read(np.subtract(255, grey, dtype=np.uint8) if inverted else grey)

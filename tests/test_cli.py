@@ -226,15 +226,6 @@ def test_light_writing_on_a_dark_ground_is_read_and_said_to_be_light(edge_hwr, t
     assert not json.loads(edge_hwr("read", samples / "columns.jpg", "--json").out)["inverted"]
 
 
-def test_a_dark_picture_of_which_nothing_is_read_is_pointed_out(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    night = np.full((400, 600), 30, np.uint8)
-    cv2.rectangle(night, (50, 150), (550, 250), (230,), -1)  # a window
-    write_picture(tmp_path / "night.png", night)
-    for model in ("digits", "lines"):
-        read = edge_hwr("read", tmp_path / "night.png", "--model", model)
-        assert "if this is light on dark, invert it" in read.err
-
-
 def test_a_picture_out_of_focus_is_pointed_out(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     letter = read_picture(Path(__file__).parents[1] / "samples" / "letter.jpg")
     write_picture(tmp_path / "soft.png", np.asarray(cv2.GaussianBlur(letter, (0, 0), 8), np.uint8))

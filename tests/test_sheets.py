@@ -59,3 +59,10 @@ def test_a_sheet_that_is_painted_over_is_found_no_more(crops: list[Grey]) -> Non
     bare = paint_over(desk, found)
     assert find_sheet(bare, least_share=0.03) is None
     assert bare.max() < 100
+
+
+def test_a_blank_sheet_beside_a_written_one_is_no_hindrance(crops: list[Grey]) -> None:
+    desk = np.full((1000, 1600), 80, np.uint8)
+    lay(desk, sheet([], 640, 800, 240), 90, 110, 3)
+    lay(desk, sheet(crops[1:4], 560, 340, 215), 860, 160, -4)
+    assert len(LineReader(open_bundle("lines")).read(desk).lines) == 3
