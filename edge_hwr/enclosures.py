@@ -41,7 +41,7 @@ def find_enclosures(ink: Grey) -> Grey:
     thin = (w >= _WIDEST * height) & (h >= _HIGHEST * height) & (area <= _FULLEST * w * h)
     letters = np.append(False, (h >= _LETTER * height) & (h < len(ink) / 2))
     left_over = _MOST_PIXELS * ink.size
-    for k in np.flatnonzero(thin)[:_MOST].tolist():
+    for k in np.flatnonzero(thin)[np.argsort((w * h)[thin], kind="stable")][:_MOST].tolist():
         left, top, width, tall, _ = components[k].tolist()
         left_over -= width * tall
         if left_over < 0:

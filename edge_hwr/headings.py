@@ -33,6 +33,8 @@ _GAP = 1.7
 _MOST_LETTERS = 300
 """With more that is so large it is no writing of which some stands out."""
 
+_MOST_HEADINGS = 8
+
 _LEAST_LETTERS, _LEAST_WIDTH = 3, 3.0
 """A heading has so many letters, or is so many times as wide as high: a joined word."""
 
@@ -73,7 +75,8 @@ def find_headings(writing: Writing, known: Extents) -> list[Writing]:
         if not _is_blot(own, height) and not _is_around_writing(own, writing):
             none = np.zeros(len(components), np.bool_)
             headings.append(Writing(own, components, written, height, none, writing.printed, writing.ink))
-    return headings
+    # The largest, should there be more: each is read to be judged.
+    return sorted(headings, key=lambda heading: -heading.height)[:_MOST_HEADINGS]
 
 
 def without(headings: Sequence[Writing], writing: Writing) -> Writing:

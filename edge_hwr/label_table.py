@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import lzma
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -23,9 +22,6 @@ from edge_hwr.picture import is_picture
 log = logging.getLogger(__name__)
 
 LABELS = "labels.tsv"
-
-_QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
-"""What a spreadsheet makes of a text with quotation marks in it: doubled, within a pair of their own."""
 
 _MOST_SAID = 120
 """Characters of what a library says of a damaged file."""
@@ -194,7 +190,7 @@ def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
         if len(columns) < 2 or not columns[0] or not columns[1].strip():
             raise DatasetError(f"{where}, line {number}: needs a file and a text, with a tab between them")
         file = PurePosixPath(columns[0])
-        if quoted := next((column for column in columns if _QUOTED.fullmatch(column)), None):
+        if quoted := next(filter(_is_quoted, columns), None):
             raise DatasetError(
                 f"{where}, line {number}: {quoted[:60]} is quoted as in CSV, which is taken as it stands here: save it "
                 "with tabs and without quoting"
@@ -207,3 +203,10 @@ def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
     if not rows:
         raise DatasetError(f"{where}: no samples below the header")
     return tuple(rows)
+
+
+def _is_quoted(column: str) -> bool:
+    """Whether a spreadsheet has quoted a text with quotation marks in it: doubled, within a pair of their own."""
+    inner = column[1:-1]
+    quoted = len(column) > 4 and column[0] == column[-1] == '"'
+    return quoted and '""' in inner and '"' not in inner.replace('""', "")

@@ -42,6 +42,8 @@ _BETWEEN_SHEETS = 3.0
 """In distances from line to line."""
 _LEAST_OUTSIDE = 3
 """Lines; a table may look like one or two."""
+_SOME = 0.3
+"""Noise makes less sense."""
 _AS_WELL, _FAINT_AS_WELL = 0.6, 0.75
 """What lies around a sheet, or is fainter, is writing where it makes so much of the sense that the other lines make."""
 
@@ -135,12 +137,14 @@ def _other_sheets(grey: Grey, layout: PageLayout, sheet: Quad, sense: Sense) -> 
     for _ in range(_MOST_SHEETS - 1):
         bare = paint_over(bare, sheet)
         found = find_sheet(bare, least_share=_LEAST_SHARE)
-        if found is None or any(_is_within(found, *other.mean(axis=0)) for other in known):
+        if found is None:
             return
         sheet = found
+        if any(_is_within(sheet, *other.mean(axis=0)) for other in known):
+            continue  # what a sheet that is known lies on
         known.append(sheet)
         other = _find_lines(grey, sheet, sense)
-        if len(other.lines) >= _LEAST_LINES and sense(other.lines) >= _AS_WELL * sense(layout.lines):
+        if len(other.lines) >= _LEAST_LINES and sense(other.lines) >= max(_AS_WELL * sense(layout.lines), _SOME):
             yield other
 
 
@@ -180,11 +184,11 @@ def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None) -> PageLayo
     layout = _lay_out(grey, sheet, upright, writing, LEAST_DARKNESS)
     if sense is None:
         return layout
-    headings = [
-        heading
-        for heading in find_headings(writing, layout.extents())
-        if _is_better(_lay_out(grey, sheet, upright, heading, LEAST_DARKNESS).lines, layout.lines, sense)
-    ]
+    headings = find_headings(writing, layout.extents())
+    if headings:
+        enough = _AS_WELL * sense(layout.lines)
+        found = [(heading, _lay_out(grey, sheet, upright, heading, LEAST_DARKNESS).lines) for heading in headings]
+        headings = [heading for heading, lines in found if _is_better(lines, layout.lines, sense, enough)]
     if headings:
         writing = without(headings, writing)
         layout = _lay_out(grey, sheet, upright, writing, LEAST_DARKNESS, headings)
@@ -203,13 +207,14 @@ def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None) -> PageLayo
     return whole if fresh and sense(fresh) >= _FAINT_AS_WELL * sense(layout.lines) else layout
 
 
-def _is_better(heading: Sequence[TextLine], known: Sequence[TextLine], sense: Sense) -> bool:
-    """Whether a heading makes more of its letters than the lines that are known to be there, if there are any."""
+def _is_better(heading: Sequence[TextLine], known: Sequence[TextLine], sense: Sense, least: float) -> bool:
+    """Whether a heading makes the `least` sense, and more of its letters than the lines that are known to be there."""
     replaced = [line for line in known if any(_is_beside(line, larger) for larger in heading)]
     if not heading:
         return False
     gained = len(replaced) > len(heading) or _width(heading) > _WIDER * _width(replaced)
-    return sense(heading) >= max(_AS_WELL * sense(known), (_NEARLY if gained else _CLEARLY) * sense(replaced))
+    makes = sense(heading)
+    return makes >= least and (not replaced or makes >= (_NEARLY if gained else _CLEARLY) * sense(replaced))
 
 
 def _is_beside(line: TextLine, other: TextLine) -> bool:

@@ -72,8 +72,8 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
     as_given = next((w for w in recipe.data if w.source == "dataset"), DataRecipe("dataset", clean=1))
     if any(wanted.source == "dataset" for wanted in recipe.data) and not any(map(_is_dataset, data)):
         raise DatasetError(
-            "the recipe learns from a dataset and --data names none: a folder or zip with labels.tsv, or a folder of "
-            "pictures for each character"
+            "nothing to learn from: the recipe wants a dataset and --data names none: a folder or zip with labels.tsv, "
+            "or a folder of pictures for each character"
         )
     for path in filter(_is_dataset, data):
         found.append(DrawnSource(LabelledPictures.load(path, recipe.charset), as_given))
