@@ -22,8 +22,9 @@ from edge_hwr.runtime import TfliteModel
 settings.register_profile("edge-hwr", deadline=None)
 settings.load_profile("edge-hwr")
 
-# A shell starts its background jobs with Ctrl-C ignored, and the processes that tests start would inherit that.
+# A shell starts its background jobs with Ctrl-C ignored, `nohup` with hang-ups, and what tests start would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
