@@ -72,8 +72,8 @@ class LineMemory:
 
     def _recall(self, line: TextLine) -> _Remembered | None:
         """The line of the frame before that this is, taken from what is left of it; None where it is another."""
-        nearest = max(self._before, key=lambda known: _overlap(known.box, line.box), default=None)
-        if nearest is None or _overlap(nearest.box, line.box) < _SAME_PLACE:
+        nearest = max(self._before, key=lambda known: line.box.overlap(known.box), default=None)
+        if nearest is None or line.box.overlap(nearest.box) < _SAME_PLACE:
             return None
         self._before.remove(nearest)
         return nearest if nearest.look.same_as(self._look(nearest.window, nearest.rows)) else None
@@ -88,11 +88,3 @@ def _around(line: TextLine, shape: tuple[int, ...]) -> Box:
     margin = round(_AROUND * line.crop.shape[0])
     left, right = max(line.box.x - margin, 0), min(line.box.x + line.box.w + margin, shape[1])
     return Box(left, line.box.y, right - left, line.box.h)
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """What two boxes share, as part of their union."""
-    width = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
-    height = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
-    shared = max(width, 0) * max(height, 0)
-    return shared / (one.w * one.h + other.w * other.h - shared)

@@ -229,7 +229,7 @@ def _width(lines: Sequence[TextLine]) -> float:
 
 def _fresh(layout: PageLayout, known: PageLayout) -> list[TextLine]:
     """The lines of a layout that another has not."""
-    return [line for line in layout.lines if not any(_overlap(line.box, other.box) >= _SAME for other in known.lines)]
+    return [line for line in layout.lines if not any(line.box.overlap(other.box) >= _SAME for other in known.lines)]
 
 
 def _lay_out(
@@ -248,14 +248,6 @@ def _lay_out(
     ]
     layout = PageLayout(tuple(_inked(lines, least_darkness)), sheet, flat, pitch, found.crowded)
     return replace(layout, lines=tuple(layout.lines[k] for row in layout.rows() for k in row))
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
-    width = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
-    height = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
-    common = max(width, 0) * max(height, 0)
-    return common / (one.w * one.h + other.w * other.h - common)
 
 
 def _inked(lines: list[TextLine], least_darkness: float) -> list[TextLine]:

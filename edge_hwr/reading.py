@@ -19,6 +19,13 @@ class Box(NamedTuple):
     w: int
     h: int
 
+    def overlap(self, other: Box) -> float:
+        """What it shares with another, as part of their union: 0 to 1."""
+        width = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
+        height = min(self.y + self.h, other.y + other.h) - max(self.y, other.y)
+        common = max(width, 0) * max(height, 0)
+        return common / max(self.w * self.h + other.w * other.h - common, 1)
+
 
 def box_around(boxes: Iterable[Box]) -> Box:
     """The smallest box that holds all of these, which are one at least."""
