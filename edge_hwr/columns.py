@@ -200,9 +200,9 @@ def _halves(
     order = np.argsort(first, kind="stable")
     across = [which[k] for k in order]
     free = first[order][1:] - np.maximum.accumulate(last[order])[:-1]
-    labelled = _is_table([across[a:b] for a, b in pairwise(_bounds(free, pitch))], boxes, pitch)
-    if labelled:
+    if _is_table([across[a:b] for a, b in pairwise(_bounds(free, pitch))], boxes, pitch):
         return None, True
+    labelled = False
     for cut in np.argsort(-free, kind="stable").tolist():
         if free[cut] < 0.5 * pitch:
             break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,13 @@ def connected_components(mask: Grey) -> tuple[Labels, Boxes]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=kind)
     typed = np.asarray(labels, np.uint16) if narrow else np.asarray(labels, np.int32)
     return typed, np.asarray(stats[1:], np.int32)
+
+
+def weighted_median(values: NDArray[Any], weights: NDArray[Any]) -> float:
+    """The value (N,) up to which half of the weight (N,) lies."""
+    order = np.argsort(values, kind="stable")
+    weight = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(weight, weight[-1] / 2)])
 
 
 def cut_ruling(

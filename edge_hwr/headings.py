@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.components import weighted_median
 from edge_hwr.page_writing import Writing
 from edge_hwr.ruling import find_ruling
 
@@ -34,6 +35,7 @@ _MOST_LETTERS = 300
 """With more that is so large it is no writing of which some stands out."""
 
 _MOST_HEADINGS = 8
+"""Each is read, to be judged."""
 
 _LEAST_LETTERS, _LEAST_WIDTH = 3, 3.0
 """A heading has so many letters, or is so many times as wide as high: a joined word."""
@@ -75,7 +77,6 @@ def find_headings(writing: Writing, known: Extents) -> list[Writing]:
         if not _is_blot(own, height) and not _is_around_writing(own, writing):
             none = np.zeros(len(components), np.bool_)
             headings.append(Writing(own, components, written, height, none, writing.printed, writing.ink))
-    # The largest, should there be more: each is read to be judged.
     return sorted(headings, key=lambda heading: -heading.height)[:_MOST_HEADINGS]
 
 
@@ -128,9 +129,8 @@ def _rows(letters: Components) -> list[NDArray[np.intp]]:
 
 
 def _usual_height(letters: Components) -> float:
-    """Their median, each counted by its height: as `layout.typical_height` has it."""
-    heights = np.sort(letters[:, 3])
-    return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])
+    """Their median, each counted by its height, as in `layout.typical_height`."""
+    return weighted_median(letters[:, 3], letters[:, 3])
 
 
 def _is_long(letters: Components, height: float) -> bool:

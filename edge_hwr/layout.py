@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_hwr.components import Boxes, Labels, connected_components, cut_ruling, unite
+from edge_hwr.components import Boxes, Labels, connected_components, cut_ruling, unite, weighted_median
 from edge_hwr.fragments import WIDEST, join_fragments
 from edge_hwr.hairlines import drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
@@ -124,9 +124,7 @@ def typical_height(components: Boxes, shape: tuple[int, ...]) -> float:
     ]
     if len(plausible) == 0:
         return float(max(LEAST_HEIGHT, heights.max(initial=0)))
-    ordered = np.sort(plausible)
-    weight = np.cumsum(ordered)
-    return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
+    return weighted_median(plausible, plausible)
 
 
 def _is_of_one_piece(components: Boxes, shape: tuple[int, ...]) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.columns import cut_at_gutters
+from edge_hwr.components import weighted_median
 from edge_hwr.ink import Grey
 from edge_hwr.line_crops import LinePlace
 from edge_hwr.line_ink import own_ink
@@ -74,7 +75,7 @@ def _crowds(courses: list[Course], owner: NDArray[np.int16], writing: Writing) -
         x, y, w, h, _ = writing.components[own].T
         if len(x) < _LEAST_PIECES:
             continue
-        height = float(np.median(np.repeat(h, h)))
+        height = weighted_median(h, h)
         low, high = np.percentile(y + h / 2 - course.at(x + w / 2), (10, 90))
         if high - low > _SPREAD * height:
             mask = _mask(writing, own)
@@ -124,9 +125,7 @@ def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, writ
     # Larger letters have more of it for their length, as they are high.
     density = total / np.maximum(np.count_nonzero(inked, axis=1) * COLUMN, 1)
     density /= np.maximum(rise + drop, np.median(rise + drop) if len(total) else 0.0)
-    order = np.argsort(density)
-    weight = np.cumsum(total[order])
-    usual = density[order][np.searchsorted(weight, weight[-1] / 2)] if len(weight) else 0.0
+    usual = weighted_median(density, total) if len(total) else 0.0
     dense = density >= _LEAST_DENSITY * usual
     enough = np.flatnonzero(dense & (total >= 0.5 * height) & (rise + drop >= 0.5 * height))
     if len(enough) == 0:

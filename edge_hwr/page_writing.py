@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.components import weighted_median
 from edge_hwr.dot_grid import find_dot_grid
 from edge_hwr.enclosures import find_enclosures
 from edge_hwr.faint_ruling import find_faint_ruling
@@ -99,8 +100,8 @@ def find_writing(upright: Upright) -> Writing:
         # Twice the area over the outline.
         width = 2 / np.maximum(1 - _share_left(mask, labels, components, 3), 0.05)
         darkness = _darkness(depth, labels, area)
-        share = darkness / _usual(darkness[written], area[written])
-        broad = width > _BROAD * _usual(width[written], area[written])
+        share = darkness / weighted_median(darkness[written], area[written])
+        broad = width > _BROAD * weighted_median(width[written], area[written])
         faint = written & ~broad & (share >= FAINTEST) & (share < LEAST_DARKNESS)
         written &= (share >= LEAST_DARKNESS) & ~(broad & (share < _LEAST_DARKNESS_BROAD))
     return _without_grain(
@@ -174,13 +175,6 @@ def _darkness(depth: Grey, labels: NDArray[np.int32], area: NDArray[np.int32]) -
     counts = np.bincount(labels[inked] * 32 + (depth[inked] >> 3), minlength=32 * (len(area) + 1))
     upto = counts.reshape(-1, 32)[1:].cumsum(axis=1)
     return np.asarray(8.0 * (upto >= 0.9 * area[:, np.newaxis]).argmax(axis=1) + 4)
-
-
-def _usual(values: NDArray[np.float64], area: NDArray[np.int32]) -> float:
-    """The median of a figure of components, each weighing as much as it has ink."""
-    order = np.argsort(values, kind="stable")
-    weight = np.cumsum(area[order])
-    return float(values[order][np.searchsorted(weight, weight[-1] / 2)])
 
 
 def _share_left(mask: Grey, labels: NDArray[np.int32], components: NDArray[np.int32], side: int) -> NDArray[np.float64]:
