@@ -1,7 +1,8 @@
-"""Reading npz files that may be damaged: NumPy lets half a dozen kinds of errors through."""
+"""Npz files: written whole or not at all, and read though they may be damaged: NumPy has six kinds of errors then."""
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from edge_hwr.errors import TrainingError
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -27,6 +30,18 @@ def read_arrays(path: Path, names: Sequence[str] | None = None) -> Arrays:
         raise ValueError(error.strerror or str(error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError) as error:
         raise ValueError(f"damaged, or no npz file: {error}") from error
+
+
+def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
+    """Write an npz file, whole or not at all; `TrainingError` where it cannot be written."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with temporary.open("wb") as file:  # straight to the disk: a pool may have a gigabyte
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def check_array(

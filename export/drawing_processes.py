@@ -25,15 +25,9 @@ Part = TypeVar("Part")
 
 
 def draw_in_processes(
-    draw: Callable[[Job], Part],
-    jobs: Sequence[Job],
-    *,
-    start: Callable[..., None],
-    given: tuple[Any, ...],
-    workers: int,
-    what: str,
+    draw: Callable[..., Part], jobs: Sequence[Job], *, given: tuple[Any, ...], workers: int, what: str
 ) -> list[Part]:
-    """`draw` of every job, in their order, in as many processes; each of them is begun with `start(*given)`.
+    """`draw(job, *given)` of every job, in their order, in as many processes; `given` goes to each of them once.
 
     What `draw` raises is raised here. `TrainingError` where a process was killed.
     """
@@ -41,8 +35,8 @@ def draw_in_processes(
     # Spawned, not forked: the caller may have started the threads of TensorFlow already.
     spawn = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(workers, spawn, _start, (start, given)) as executor:
-            parts = executor.map(draw, jobs)
+        with ProcessPoolExecutor(workers, spawn, _start, (draw, given)) as executor:
+            parts = executor.map(_draw, jobs)
             shown = track(parts, what, total=len(jobs), transient=True, console=Console(stderr=True))
             return list(shown)
     except BrokenProcessPool as error:
@@ -51,11 +45,20 @@ def draw_in_processes(
         ) from error
 
 
-def _start(start: Callable[..., None], given: tuple[Any, ...]) -> None:
+_drawing: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+"""What a drawing process does, and with what; nothing in the process that trains."""
+
+
+def _start(draw: Callable[..., Any], given: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training, which then ends its processes
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
-    start(*given)
+    _drawing.append((draw, given))
+
+
+def _draw(job: Any) -> Any:
+    ((draw, given),) = _drawing
+    return draw(job, *given)
 
 
 def _end_with_parent() -> None:

@@ -1,13 +1,11 @@
 """The pool of lines: every line that a training sees, drawn once through the one preprocessing and kept as uint8.
 
-Lines are as wide as they are: their pixels stand one after the other in one array. Drawing is spread over the
-processor's cores in chunks with seeds of their own, so that the same recipe on the same files gives the same pool.
+Lines are as wide as they are: their pixels stand one after the other in one array.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +18,8 @@ from edge_hwr.errors import DatasetError, TrainingError
 from edge_hwr.line_preprocess import LinePreprocessing, preprocess_line
 from edge_hwr.metrics import character_error_rate
 
-from .arrays import check_array, read_arrays
+from .arrays import check_array, read_arrays, write_arrays
+from .drawing_plan import DrawingJob, DrawingPlan, Rows, count_groups, plan_drawing
 from .drawing_processes import draw_in_processes
 from .line_recipe import LineDataRecipe
 from .line_sources import LineSource
@@ -79,13 +78,7 @@ class LinePool:
 
     def describe(self) -> dict[str, dict[str, int]]:
         """Numbers of training and validation lines by group."""
-        return {
-            name: {
-                "train": int(((self.group == number) & ~self.validation).sum()),
-                "validation": int(((self.group == number) & self.validation).sum()),
-            }
-            for number, name in enumerate(self.groups)
-        }
+        return count_groups(self.groups, self.group, self.validation)
 
     def error_rates(self, read: Mapping[int, str]) -> dict[str, float]:
         """Character error rates, 0..1, by group, of lines (their indices) that were read so."""
@@ -98,23 +91,16 @@ class LinePool:
 
     def save(self, path: Path) -> None:
         """Write an npz file, whole or not at all."""
-        temporary = path.with_name(path.name + ".part")
-        try:
-            with temporary.open("wb") as file:
-                np.savez(
-                    file,
-                    pixels=self.pixels,
-                    height=np.array(self.height),
-                    widths=self.widths,
-                    texts=np.array("\n".join(self.texts)),
-                    group=self.group,
-                    validation=self.validation,
-                    groups=np.array(self.groups),
-                )
-            os.replace(temporary, path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
+        write_arrays(
+            path,
+            pixels=self.pixels,
+            height=np.array(self.height),
+            widths=self.widths,
+            texts=np.array("\n".join(self.texts)),
+            group=self.group,
+            validation=self.validation,
+            groups=np.array(self.groups),
+        )
 
     @classmethod
     def load(cls, path: Path, charset: str) -> LinePool:
@@ -160,86 +146,52 @@ def draw_line_pool(
     for drawn in sources:
         # What is wrong with one is said before the drawing, too; and what it finds out once is so for all processes.
         drawn.source.draw(0, np.random.default_rng(seed), camera=False)
-    groups, jobs = _plan(sources, seed)
+    plan = _plan(sources, seed)
     given = ([drawn.source for drawn in sources], preprocessing)
-    parts = draw_in_processes(
-        _draw_chunk, jobs, start=_start_worker, given=given, workers=workers, what="drawing lines"
-    )
+    parts = draw_in_processes(_draw_chunk, plan.jobs, given=given, workers=workers, what="drawing lines")
     pixels = np.concatenate([part[0] for part in parts])
     widths = np.concatenate([part[1] for part in parts])
     texts = [text for part in parts for text in part[2]]
-    group = np.concatenate([np.full(len(part[2]), job.group, np.uint8) for job, part in zip(jobs, parts, strict=True)])
-    validation = np.concatenate(
-        [np.full(len(part[2]), job.validation, bool) for job, part in zip(jobs, parts, strict=True)]
-    )
-    wanted = sum(len(job.rows) for job in jobs)
+    counts = [len(part[2]) for part in parts]
+    validation = plan.validation_of(counts)
+    wanted = sum(len(job.rows) for job in plan.jobs)
     if len(texts) < wanted:
         log.info(
             "%d of %d drawn lines held no writing that could be read and were left out", wanted - len(texts), wanted
         )
     if not (~validation).any() or not validation.any():
         raise DatasetError(_NO_LINES)
-    return LinePool.of(pixels, preprocessing.height, widths, texts, group, validation, groups)
+    return LinePool.of(pixels, preprocessing.height, widths, texts, plan.group_of(counts), validation, plan.groups)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    source: int
-    group: int
-    rows: npt.NDArray[np.intp]
-    camera: bool
-    validation: bool
-    seed: tuple[int, ...]
+def _plan(sources: Sequence[DrawnLines], seed: int) -> DrawingPlan:
+    def choose_training(_number: int, rows: Rows, times: int) -> Rows:
+        return np.tile(rows, times)
+
+    def choose_validation(number: int, rows: Rows, _times: int) -> Rows:
+        order = np.random.default_rng(number).permutation(len(rows))
+        return rows[np.sort(order[:_VALIDATION])]
+
+    return plan_drawing(
+        sources,
+        choose_training=choose_training,
+        choose_validation=choose_validation,
+        chunk=_CHUNK,
+        seed=seed,
+        validation_seed=0,  # the same lines whatever the seed, so that trainings can be compared
+    )
 
 
-def _plan(sources: Sequence[DrawnLines], seed: int) -> tuple[list[str], list[_Job]]:
-    groups: list[str] = []
-    jobs: list[_Job] = []
-    for number, drawn in enumerate(sources):
-        for camera, times in ((False, drawn.wanted.clean), (True, drawn.wanted.camera)):
-            if not times:
-                continue
-            name = drawn.source.name + (" camera" if camera else "")
-            if name not in groups:
-                groups.append(name)
-            for validation in (False, True):
-                rows = np.flatnonzero(drawn.source.validation == validation)
-                if validation:
-                    # The same lines whatever the seed, so that trainings can be compared.
-                    order = np.random.default_rng(number).permutation(len(rows))
-                    rows = rows[np.sort(order[:_VALIDATION])]
-                else:
-                    rows = np.tile(rows, times)
-                for chunk, start in enumerate(range(0, len(rows), _CHUNK)):
-                    key = (0 if validation else seed, number, camera, validation, chunk)
-                    part = rows[start : start + _CHUNK]
-                    jobs.append(_Job(number, groups.index(name), part, camera, validation, tuple(map(int, key))))
-    return groups, jobs
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Worker:
-    sources: Sequence[LineSource]
-    preprocessing: LinePreprocessing
-
-
-_workers: list[_Worker] = []
-"""What a drawing process was started with; one, and none in the process that trains."""
-
-
-def _start_worker(sources: Sequence[LineSource], preprocessing: LinePreprocessing) -> None:
-    _workers.append(_Worker(sources, preprocessing))
-
-
-def _draw_chunk(job: _Job) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32], list[str]]:
+def _draw_chunk(
+    job: DrawingJob, sources: Sequence[LineSource], preprocessing: LinePreprocessing
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32], list[str]]:
     """Pixels, widths and texts of the lines of a job in which writing was found, and room enough for its characters."""
-    (worker,) = _workers
-    source, rng = worker.sources[job.source], np.random.default_rng(job.seed)
+    source, rng = sources[job.source], np.random.default_rng(job.seed)
     pixels: list[npt.NDArray[np.uint8]] = []
     texts: list[str] = []
     for row in job.rows.tolist():
         drawn = source.draw(row, rng, camera=job.camera)
-        line = preprocess_line(drawn.picture, worker.preprocessing)[0, ..., 0]
+        line = preprocess_line(drawn.picture, preprocessing)[0, ..., 0]
         if line.shape[1] >= max(STRIDE * (steps_needed(drawn.text) + 1), _LEAST_PITCH * len(drawn.text)):
             pixels.append(line)
             texts.append(drawn.text)

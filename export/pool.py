@@ -1,13 +1,11 @@
 """The pool: every glyph that a training sees, drawn once through the one pipeline and kept as uint8 tensors.
 
-Picture -> `isolate_glyph` -> `preprocess_glyphs`, exactly as on the device. Drawing is spread over the processor's
-cores in chunks with seeds of their own, so that the same recipe on the same files gives the same pool anywhere.
+Picture -> `isolate_glyph` -> `preprocess_glyphs`, exactly as on the device.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,9 @@ from edge_hwr.errors import DatasetError, TrainingError
 from edge_hwr.layout import isolate_glyph
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 
-from .arrays import check_array, read_arrays
+from .arrays import check_array, read_arrays, write_arrays
 from .data import DrawnSource
+from .drawing_plan import DrawingJob, DrawingPlan, Rows, count_groups, plan_drawing
 from .drawing_processes import draw_in_processes
 from .sources import JUNK, Source
 
@@ -56,13 +55,7 @@ class Pool:
 
     def describe(self) -> dict[str, dict[str, int]]:
         """Numbers of training and validation samples by group."""
-        return {
-            name: {
-                "train": int(((self.group == number) & ~self.validation).sum()),
-                "validation": int(((self.group == number) & self.validation).sum()),
-            }
-            for number, name in enumerate(self.groups)
-        }
+        return count_groups(self.groups, self.group, self.validation)
 
     def accuracies(self, classes: npt.NDArray[np.intp]) -> dict[str, float]:
         """Share of right classes (N,), 0..1, by group; junk has no right class and is left out."""
@@ -76,21 +69,14 @@ class Pool:
 
     def save(self, path: Path) -> None:
         """Write an npz file, whole or not at all."""
-        temporary = path.with_name(path.name + ".part")
-        try:
-            with temporary.open("wb") as file:
-                np.savez(
-                    file,
-                    glyphs=self.glyphs,
-                    labels=self.labels,
-                    group=self.group,
-                    validation=self.validation,
-                    groups=np.array(self.groups),
-                )
-            os.replace(temporary, path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
+        write_arrays(
+            path,
+            glyphs=self.glyphs,
+            labels=self.labels,
+            group=self.group,
+            validation=self.validation,
+            groups=np.array(self.groups),
+        )
 
     @classmethod
     def load(cls, path: Path, classes: int) -> Pool:
@@ -110,16 +96,13 @@ class Pool:
 
 def draw_pool(sources: Sequence[DrawnSource], preprocessing: GlyphPreprocessing, *, seed: int, workers: int) -> Pool:
     """Draw all samples of all sources as their recipe wants them."""
-    groups, jobs = _plan(sources, seed)
+    plan = _plan(sources, seed)
     given = ([drawn.source for drawn in sources], preprocessing)
-    parts = draw_in_processes(
-        _draw_chunk, jobs, start=_start_worker, given=given, workers=workers, what="drawing glyphs"
-    )
+    parts = draw_in_processes(_draw_chunk, plan.jobs, given=given, workers=workers, what="drawing glyphs")
+    counts = [len(job.rows) for job in plan.jobs]
     glyphs = np.concatenate([part[0] for part in parts])
     labels = np.concatenate([part[1] for part in parts])
-    group = np.concatenate([np.full(len(job.rows), job.group, np.uint8) for job in jobs])
-    validation = np.concatenate([np.full(len(job.rows), job.validation, bool) for job in jobs])
-    pool = Pool(glyphs, labels, group, validation, tuple(groups))
+    pool = Pool(glyphs, labels, plan.group_of(counts), plan.validation_of(counts), plan.groups)
     empty = labels == _EMPTY
     if empty.any():
         log.info("%d of %d drawings held no ink that could be found and were left out", empty.sum(), len(empty))
@@ -139,63 +122,36 @@ def check_validation(pool: Pool) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    source: int
-    group: int
-    rows: npt.NDArray[np.intp]
-    camera: bool
-    validation: bool
-    seed: tuple[int, ...]
+def _plan(sources: Sequence[DrawnSource], seed: int) -> DrawingPlan:
+    def choose_training(number: int, rows: Rows, times: int) -> Rows:
+        if 0 < (samples := sources[number].wanted.samples) < len(rows):
+            rows = np.random.default_rng((seed, number)).permutation(rows)[:samples]
+        return np.tile(rows, times)
+
+    def choose_validation(_number: int, rows: Rows, times: int) -> Rows:
+        # Once, or oftener where there are few, for figures that mean something.
+        return np.tile(rows, min(times, max(1, _VALIDATION // max(len(rows), 1))))
+
+    return plan_drawing(
+        sources,
+        choose_training=choose_training,
+        choose_validation=choose_validation,
+        chunk=_CHUNK,
+        seed=seed,
+        validation_seed=seed,
+    )
 
 
-def _plan(sources: Sequence[DrawnSource], seed: int) -> tuple[list[str], list[_Job]]:
-    groups: list[str] = []
-    jobs: list[_Job] = []
-    for number, drawn in enumerate(sources):
-        for camera, times in ((False, drawn.wanted.clean), (True, drawn.wanted.camera)):
-            if not times:
-                continue
-            name = drawn.source.name + (" camera" if camera else "")
-            if name not in groups:
-                groups.append(name)
-            for validation in (False, True):
-                rows = np.flatnonzero(drawn.source.validation == validation)
-                if 0 < drawn.wanted.samples < len(rows) and not validation:
-                    rows = np.random.default_rng((seed, number)).permutation(rows)[: drawn.wanted.samples]
-                # For validation once, or oftener where there are few, for figures that mean something.
-                few = max(1, _VALIDATION // max(len(rows), 1))
-                rows = np.tile(rows, min(times, few) if validation else times)
-                for chunk, start in enumerate(range(0, len(rows), _CHUNK)):
-                    key = (seed, number, camera, validation, chunk)
-                    part = rows[start : start + _CHUNK]
-                    jobs.append(_Job(number, groups.index(name), part, camera, validation, tuple(map(int, key))))
-    return groups, jobs
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Worker:
-    sources: Sequence[Source]
-    preprocessing: GlyphPreprocessing
-
-
-_workers: list[_Worker] = []
-"""What a drawing process was started with; one, and none in the process that trains."""
-
-
-def _start_worker(sources: Sequence[Source], preprocessing: GlyphPreprocessing) -> None:
-    _workers.append(_Worker(sources, preprocessing))
-
-
-def _draw_chunk(job: _Job) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16]]:
-    (worker,) = _workers
-    source, shape = worker.sources[job.source], (worker.preprocessing.height, worker.preprocessing.width)
+def _draw_chunk(
+    job: DrawingJob, sources: Sequence[Source], preprocessing: GlyphPreprocessing
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16]]:
+    source, shape = sources[job.source], (preprocessing.height, preprocessing.width)
     glyphs = np.zeros((len(job.rows), *shape), np.uint8)
     labels = np.full(len(job.rows), _EMPTY, np.int16)
     rng = np.random.default_rng(job.seed)
     for position, row in enumerate(job.rows.tolist()):
         found = isolate_glyph(source.draw(row, rng, camera=job.camera))
         if len(found):
-            glyphs[position] = preprocess_glyphs(found, worker.preprocessing)[0, ..., 0]
+            glyphs[position] = preprocess_glyphs(found, preprocessing)[0, ..., 0]
             labels[position] = source.labels[row]
     return glyphs, labels

@@ -18,7 +18,6 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.metadata
-import io
 import json
 import math
 import os
@@ -30,13 +29,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from edge_hwr.errors import TrainingError
 from edge_hwr.files import shown, write_atomically
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 
+from .arrays import write_arrays
 from .line_recipe import LineRecipe
 from .recipe import Recipe, recipe_from_json
 from .recipe_difference import first_difference
@@ -115,9 +114,7 @@ class RunFiles:
 
     def save_arrays(self, name: str, **arrays: npt.NDArray[Any]) -> None:
         """Write an npz file of this name."""
-        packed = io.BytesIO()
-        np.savez(packed, allow_pickle=False, **arrays)
-        self.save_file(name, packed.getvalue())
+        write_arrays(self.path / name, **arrays)
 
     def save_file(self, name: str, content: bytes) -> None:
         """Write a file of this name."""

@@ -17,11 +17,8 @@ from edge_hwr.export.drawing_processes import draw_in_processes
 _SECONDS = 60
 
 
-def start(folder: Path) -> None:
+def square(number: int, folder: Path) -> int:
     (folder / f"{os.getpid()}").touch()
-
-
-def square(number: int) -> int:
     return number * number
 
 
@@ -30,13 +27,14 @@ def die(number: int) -> int:
     return number
 
 
-def hang(number: int) -> int:
+def hang(number: int, folder: Path) -> int:
+    square(number, folder)
     time.sleep(3600)
     return number
 
 
 def draw_for_ever(folder: str) -> None:
-    draw_in_processes(hang, [1, 2], start=start, given=(Path(folder),), workers=2, what="drawing")
+    draw_in_processes(hang, [1, 2], given=(Path(folder),), workers=2, what="drawing")
 
 
 def runs(pid: int) -> bool:
@@ -48,14 +46,14 @@ def runs(pid: int) -> bool:
 
 
 def test_what_is_drawn_comes_in_order(tmp_path: Path):
-    drawn = draw_in_processes(square, range(20), start=start, given=(tmp_path,), workers=2, what="drawing")
+    drawn = draw_in_processes(square, range(20), given=(tmp_path,), workers=2, what="drawing")
     assert drawn == [number * number for number in range(20)]
     assert not {int(file.name) for file in tmp_path.iterdir()} & {os.getpid()}
 
 
-def test_a_killed_process_ends_the_drawing_with_a_clear_line(tmp_path: Path):
+def test_a_killed_process_ends_the_drawing_with_a_clear_line():
     with pytest.raises(TrainingError, match="one of 2 processes was killed"):
-        draw_in_processes(die, [1, 2, 3], start=start, given=(tmp_path,), workers=2, what="drawing")
+        draw_in_processes(die, [1, 2, 3], given=(), workers=2, what="drawing")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, to see processes end")
