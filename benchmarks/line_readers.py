@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from peers import MissingPeerError
 
 from edge_hwr.bundle import Bundle, open_bundle
-from edge_hwr.crop_reader import CropReader
 from edge_hwr.errors import UsageError
 from edge_hwr.ink import Grey
 from edge_hwr.language_model import SHIPPED, open_language_model
+from edge_hwr.line_reader import LineReader
 from edge_hwr.reader import Reader
 from edge_hwr.reading_order import order_into_lines
 
@@ -59,7 +59,7 @@ def edge_hwr(model: str, lexicon: str | None = None) -> LinePeer:
     if bundle.metadata.task != "line":
         raise UsageError(f"--model {model}: reads single glyphs, and lines are compared here")
     language = None if lexicon is None else open_language_model(lexicon)
-    lines, pages = CropReader(bundle, lexicon=language), Reader(bundle, lexicon=lexicon)
+    lines, pages = LineReader(bundle, lexicon=language), Reader(bundle, lexicon=lexicon)
     size = bundle.size + (0 if lexicon is None else (SHIPPED / f"{lexicon}.lexicon").stat().st_size)
     return LinePeer(
         name=f"edge-hwr, {Path(model).stem}" + (f", lexicon {lexicon}" if lexicon else ""),

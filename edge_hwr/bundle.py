@@ -26,6 +26,7 @@ from edge_hwr.line_preprocess import LinePreprocessing, line_preprocessing_diges
 from edge_hwr.line_runtime import LineModel
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
 from edge_hwr.runtime import TfliteModel
+from edge_hwr.sealed_zip import is_sealed, seal
 
 SCHEMA = 1
 """The version of the layout of a bundle that is written, and the newest that is read."""
@@ -147,18 +148,7 @@ def write_bundle(
         "edge_hwr.json": json.dumps(asdict(metadata), separators=(",", ":"), ensure_ascii=False).encode(),
         "golden.npz": golden.getvalue(),
     }
-    whole = io.BytesIO(flatbuffer)
-    # Appended to what is there already, so that the zip's offsets count from the start of the file.
-    with zipfile.ZipFile(whole, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in members.items():
-            member = zipfile.ZipInfo(name)  # dated 1980: the same bytes on every day
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, content)
-        # A comment of the final length, to be replaced below: the length stands before it and so is covered by it.
-        archive.comment = _comment(b"")
-    covered = whole.getvalue()[: -len(_comment(b""))]
-    write_atomically(path, covered + _comment(covered))
+    write_atomically(path, seal(members, after=flatbuffer))
 
 
 def shipped_bundles() -> list[str]:
@@ -184,10 +174,10 @@ def verify_golden(bundle: Bundle, model: TfliteModel | LineModel | None = None) 
     )
 
 
-def load_model(bundle: Bundle, *, threads: int = 1) -> TfliteModel | LineModel:
+def load_model(bundle: Bundle) -> TfliteModel | LineModel:
     """The model of a bundle, planned and ready."""
     kind = LineModel if bundle.metadata.task == "line" else TfliteModel
-    return kind(bundle.flatbuffer, threads=threads)
+    return kind(bundle.flatbuffer)
 
 
 def _best_text(raw: NDArray[Any], labels: Sequence[str]) -> str:
@@ -206,15 +196,9 @@ def _find(name_or_path: str | Path) -> Path:
     return path
 
 
-def _comment(covered: bytes) -> bytes:
-    return b"sha256:" + hashlib.sha256(covered).hexdigest().encode()
-
-
 def _check_digest(path: Path, data: bytes) -> None:
     """`BundleError` unless the file ends in the digest of all that stands before it."""
-    comment = _comment(b"")
-    covered = data[: -len(comment)]
-    if data[len(covered) :] == _comment(covered):
+    if is_sealed(data):
         return
     if not data:
         raise BundleError(f"model {path}: the file is empty")

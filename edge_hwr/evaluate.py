@@ -16,8 +16,7 @@ from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset, Sample
 from edge_hwr.decode import Decoder
 from edge_hwr.errors import DatasetError, ModelError
-from edge_hwr.layout import isolate_glyph
-from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
+from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyph
 from edge_hwr.runtime import TfliteModel
 
 BARE = -1
@@ -157,7 +156,7 @@ class _GlyphReader:
         seconds = np.empty(len(batch))
         for position, sample in enumerate(batch):
             started = time.monotonic()
-            pictures.append(preprocess_glyphs(isolate_glyph(sample.picture), self._preprocessing))
+            pictures.append(preprocess_glyph(sample.picture, self._preprocessing))
             seconds[position] = time.monotonic() - started
         inked = np.array([len(picture) > 0 for picture in pictures])
         started = time.monotonic()

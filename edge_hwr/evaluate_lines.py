@@ -10,10 +10,10 @@ from typing import Any
 
 from edge_hwr import metrics
 from edge_hwr.bundle import Bundle
-from edge_hwr.crop_reader import CropReader, ReadCrop
 from edge_hwr.datasets import Dataset, Sample
 from edge_hwr.errors import ModelError
 from edge_hwr.language_model import LanguageModel
+from edge_hwr.line_reader import LineReader, ReadLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class LineEvaluation:
 class LinePredictions:
     """What a model says of every line of a dataset, in the dataset's order; `lexicon` as in a `LineEvaluation`."""
 
-    crops: tuple[ReadCrop, ...]
+    crops: tuple[ReadLine, ...]
     lexicon: str | None = None
 
     @property
@@ -94,7 +94,7 @@ def predict_lines(
     """
     if bundle.metadata.task != "line":
         raise ModelError(f"model {bundle.metadata.name}: a model of single glyphs, not of lines")
-    reader = CropReader(bundle, threads=threads, lexicon=lexicon)
+    reader = LineReader(bundle, threads=threads, lexicon=lexicon)
     crops = tuple(reader.read(sample.picture) for sample in follow(dataset))
     return LinePredictions(crops, None if lexicon is None else lexicon.name)
 

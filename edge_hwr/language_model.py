@@ -4,17 +4,16 @@ The file is a zip (`unzip -l` lists it): `lexicon.json` (the `LexiconMetadata`),
 file also lists what may be written. The comment at its end is the sha256 of all that stands before it, so that a file
 which was cut short or changed by one byte is not opened.
 
-`ngrams.bin` is a tree, level by level: level n has the n-grams of n characters, those behind one context together and
+`ngrams.bin` is a tree, level by level: level n has the n-grams of n characters, those behind one history together and
 in the order of their characters. For all levels it holds the number of children of each n-gram of the level above, then
-the characters (1.. by the order of the charset), then their probabilities given the context, as `STEPS_PER_BIT` times
-minus log2; each is a uint8. What is left of a context's probability is shared among the characters that do not follow
-it in the tree, in proportion to their probability after the shorter context (S. Katz, "Estimation of probabilities from
+the characters (1.. by the order of the charset), then their probabilities given the history, as `STEPS_PER_BIT` times
+minus log2; each is a uint8. What is left of a history's probability is shared among the characters that do not follow
+it in the tree, in proportion to their probability after the shorter history (S. Katz, "Estimation of probabilities from
 sparse data", 1987). That share is not stored, so that probabilities sum to one whatever was pruned or rounded.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.errors import LanguageModelError
 from edge_hwr.files import read_file, write_atomically
+from edge_hwr.sealed_zip import is_sealed, seal
 
 SCHEMA = 2
 """The version of the layout that is written, and the newest that is read."""
@@ -47,7 +47,7 @@ STEPS_PER_BIT = 8
 UNSEEN = 1e-7
 """The probability of a character that the model has not seen at all."""
 
-_MOST_CONTEXTS = 8192
+_MOST_HISTORIES = 8192
 """Kept in memory, about a kilobyte each; a line of writing goes through some hundreds."""
 
 
@@ -86,7 +86,7 @@ class NgramLevel:
 
 
 @dataclass(slots=True)
-class Context:
+class History:
     """What stands before the next character, as far back as the model knows it.
 
     `probabilities` is float32 (characters of the charset,) and sums to one.
@@ -116,43 +116,43 @@ class LanguageModel:
         self._starts = [np.append(0, np.cumsum(level.children, dtype=np.int64)).data for level in levels]
         single = np.full(len(metadata.charset), UNSEEN, np.float32)
         single[levels[0].characters - 1] = self._probabilities[0]
-        self.empty = Context(b"", single / single.sum())
-        self._contexts: dict[bytes, Context] = {}
+        self.empty = History(b"", single / single.sum())
+        self._histories: dict[bytes, History] = {}
 
-    def start(self) -> Context:
-        """The context at the start of a line: a word may start, as behind a blank."""
+    def start(self) -> History:
+        """The history at the start of a line: a word may start, as behind a blank."""
         return self.follow(self.empty, " ")
 
-    def follow(self, context: Context, character: str) -> Context:
-        """The context when `character` was written; one that is not in the charset is forgotten with all before it."""
+    def follow(self, history: History, character: str) -> History:
+        """The history when `character` was written; one that is not in the charset is forgotten with all before it."""
         index = self.index.get(character)
         if index is None:
             return self.empty
         kept = self.metadata.order - 1
-        characters = context.characters + bytes([index + 1])
-        return self._context(characters[-kept:] if kept else b"")
+        characters = history.characters + bytes([index + 1])
+        return self._history(characters[-kept:] if kept else b"")
 
     def log2_probability(self, text: str) -> float:
         """Of a line of text. Divided by minus its length, these are the bits for each character."""
-        context, total = self.start(), 0.0
+        history, total = self.start(), 0.0
         for character in text:
             index = self.index.get(character)
-            total += float(np.log2(UNSEEN if index is None else context.probabilities[index]))
-            context = self.follow(context, character)
+            total += float(np.log2(UNSEEN if index is None else history.probabilities[index]))
+            history = self.follow(history, character)
         return total
 
-    def _context(self, characters: bytes) -> Context:
+    def _history(self, characters: bytes) -> History:
         if not characters:
             return self.empty
-        context = self._contexts.get(characters)
-        if context is None:
-            context = self._read_context(characters, self._context(characters[1:]))
-            if len(self._contexts) >= _MOST_CONTEXTS:
-                self._contexts.clear()
-            self._contexts[characters] = context
-        return context
+        history = self._histories.get(characters)
+        if history is None:
+            history = self._read_history(characters, self._history(characters[1:]))
+            if len(self._histories) >= _MOST_HISTORIES:
+                self._histories.clear()
+            self._histories[characters] = history
+        return history
 
-    def _read_context(self, characters: bytes, shorter: Context) -> Context:
+    def _read_history(self, characters: bytes, shorter: History) -> History:
         first, last = self._children(characters)
         if first == last:
             return shorter
@@ -163,10 +163,10 @@ class LanguageModel:
         shared = max(1 - float(seen.sum()), UNSEEN) / max(1 - float(shorter.probabilities[followers].sum()), UNSEEN)
         probabilities = shorter.probabilities * np.float32(shared)
         probabilities[followers] = seen
-        return Context(characters, probabilities / probabilities.sum())
+        return History(characters, probabilities / probabilities.sum())
 
     def _children(self, characters: bytes) -> tuple[int, int]:
-        """The first and the last (exclusive) n-gram behind a context, of the level below; (0, 0) if it has none."""
+        """The first and the last (exclusive) n-gram behind a history, of the level below; (0, 0) if it has none."""
         first, last = 0, len(self._characters[0])
         for level, character in enumerate(characters):
             node = self._bytes[level].find(character, first, last)
@@ -220,17 +220,7 @@ def pack_language_model(metadata: LexiconMetadata, levels: Sequence[NgramLevel],
     }
     if words:
         members["words.txt"] = "".join(f"{word}\n" for word in words).encode()
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in members.items():
-            member = zipfile.ZipInfo(name)  # dated 1980: the same bytes on every day
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, content)
-        # A comment of the final length, to be replaced below: the length stands before it and so is covered by it.
-        archive.comment = _comment(b"")
-    covered = whole.getvalue()[: -len(_comment(b""))]
-    return covered + _comment(covered)
+    return seal(members)
 
 
 def shipped_language_models() -> list[str]:
@@ -238,17 +228,11 @@ def shipped_language_models() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.lexicon"))
 
 
-def _comment(covered: bytes) -> bytes:
-    return b"sha256:" + hashlib.sha256(covered).hexdigest().encode()
-
-
 def _check_digest(path: Path, data: bytes) -> None:
     """`LanguageModelError` unless the file ends in the digest of all that stands before it."""
-    comment = _comment(b"")
-    covered = data[: -len(comment)]
     if b"lexicon.json" not in data:
         raise LanguageModelError(f"lexicon {path}: {'not a' if data else 'an empty file, no'} language model")
-    if data[len(covered) :] != _comment(covered):
+    if not is_sealed(data):
         raise LanguageModelError(f"lexicon {path}: damaged (cut short, or changed since it was written): copy it again")
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_hwr.crop_reader import ReadCrop
 from edge_hwr.ink import Grey
 from edge_hwr.line_look import LineLook, look_at
+from edge_hwr.line_reader import ReadLine
 from edge_hwr.page_layout import TextLine
 from edge_hwr.reading import Box
 
@@ -32,7 +32,7 @@ class _Remembered:
     window: Box
     look: LineLook
     rows: int
-    read: ReadCrop
+    read: ReadLine
     readings: int
 
 
@@ -54,7 +54,7 @@ class LineMemory:
         self._before, self._now = self._now if flat.shape == self._flat.shape else [], []
         self._flat = flat
 
-    def read(self, line: TextLine, read: Callable[[Grey], ReadCrop]) -> tuple[ReadCrop, bool]:
+    def read(self, line: TextLine, read: Callable[[Grey], ReadLine]) -> tuple[ReadLine, bool]:
         """What a line of the frame says, and whether that was remembered; else its crop is read by `read`."""
         known = self._recall(line)
         if known is not None and known.readings >= _READINGS:

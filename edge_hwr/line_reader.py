@@ -1,234 +1,164 @@
-"""Reading pages with a line model: lines are found, each is read, and its characters get boxes on the page."""
+"""Reading one line: the crop of a line becomes characters, with the share of the line that each of them takes."""
 
 from __future__ import annotations
 
-import heapq
+import logging
 import time
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.crop_reader import NO_WRITING, CropReader, ReadCrop
+from edge_hwr.ctc import Character, Decoded, decode_beam, decode_greedy
 from edge_hwr.ink import Grey
 from edge_hwr.language_model import LanguageModel
-from edge_hwr.line_memory import LineMemory
-from edge_hwr.page_layout import PageLayout, TextLine, find_lines
-from edge_hwr.quarter_turns import turn, turn_box_back, turn_points_back
-from edge_hwr.reading import REJECTED, Box, Glyph, Line, box_around
+from edge_hwr.line_preprocess import LinePreprocessing, PreparedLine, prepare_line
+from edge_hwr.line_runtime import LineModel
+from edge_hwr.prefix_search import vocabulary_of
 
-_DOUBTFUL = 0.8
-"""A page of less confidence may lie upside down: some of its lines are read the other way round."""
+log = logging.getLogger(__name__)
 
-_SENSELESS = 0.6
-"""A page of less confidence may lie on its side: lines are looked for along that as well. Pages on their sides had up
-to 0.53, those of hands that are hard to read 0.64 or more the right way up."""
+_WORDS_APART = 1.25
+"""Bare paper that is wider than the line is high, by this factor, lies between two words."""
 
-_CLEARLY, _DOUBT, _LEAST = 1.25, 0.5, 0.3
-"""A page is turned for so many times the confidence, or so much of the doubt, and for at least so much confidence:
-noise makes no sense either way.
+_INKED = 64
+"""From here on a pixel of the tensor is ink."""
 
-With `lines`, eight pages the right way up had 1.5 to 1.9 times the confidence of the same pages upside down, which had
-0.3 to 0.55, and noise had less than 0.1.
-"""
+NO_WRITING = 0.2
+"""A line of less confidence is no writing but the grain of a table, a picture, folds. No validation line on clean paper
+has so little; those that have, under a camera, are read wrongly in three characters of four."""
 
-_SAMPLE = 4
-"""So many of a page's lines, the longest, tell which way up it is."""
+_SURE = 20.0
+"""By how much a logit is to be above all others for there to be no doubt."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPage:
-    """The lines of a page and the seconds that each stage took; `turned` and `remembered` as in a `Reading`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadLine:
+    """What a crop of one line says, and the seconds that each stage took.
 
-    lines: tuple[Line, ...]
+    `spans` are the ends of the characters along the writing, (characters + 1,), from 0 at its first ink to 1 at its
+    last. `seen` is kept for a search that may follow.
+    """
+
+    decoded: Decoded
+    spans: NDArray[np.float64]
     seconds: dict[str, float]
-    turned: int = 0
-    remembered: int = 0
+    seen: _Seen | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """What a picture says when it is turned by so many degrees; places and crops are those of the turned picture."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What the model made of a line, for a search that may come later."""
 
-    turned: int
-    found: tuple[tuple[TextLine, ReadCrop], ...]
-    known: tuple[bool, ...]
-    """Of each line, whether it was remembered."""
-    rows: tuple[tuple[int, ...], ...]
-    """Which lines are read together."""
+    scores: NDArray[np.float32]
+    prepared: PreparedLine
+    inked: NDArray[np.intp]
 
 
 class LineReader:
-    """Reads pages with a line model; belongs to one thread at a time, as its model does.
+    """Reads crops with a line model; belongs to one thread at a time, as its model does.
 
     With a `lexicon` the text is searched for with its language model, and held to its words if it has any; without one
-    each step says what it says. A page whose lines make little sense is looked at upside down and on its sides as well.
-    With `remember` the pages are frames of one scene: lines that look as in the frame before are not read again.
+    each step says what it says.
     """
 
-    def __init__(
-        self, bundle: Bundle, *, threads: int = 1, lexicon: LanguageModel | None = None, remember: bool = False
-    ) -> None:
-        self._crops = CropReader(bundle, threads=threads, lexicon=lexicon)
-        self._threshold = bundle.metadata.reject_below
-        # Held to a list of words, a line that is none of them has the confidence of the nearest.
-        self._least = 0.0 if lexicon is not None and lexicon.words else NO_WRITING
-        self._memory = LineMemory() if remember else None
-        self._turned = 0
-        self._seconds: dict[str, float] = {}
+    def __init__(self, bundle: Bundle, *, threads: int = 1, lexicon: LanguageModel | None = None) -> None:
+        self._labels, self._temperature = bundle.labels, bundle.metadata.temperature
+        self._lexicon = lexicon
+        if lexicon is not None and lexicon.words:
+            _check_words(lexicon.words, self._labels)
+        self._preprocessing = LinePreprocessing.from_json(bundle.metadata.preprocessing)
+        self._model = LineModel(bundle.flatbuffer, threads=threads)
 
-    def read(self, grey: Grey) -> ReadPage:
-        """The text of a page, uint8 (H, W), dark ink on lighter paper; boxes are in its pixels."""
-        self._seconds = dict.fromkeys(("layout", "preprocess", "invoke", "decode"), 0.0)
-        attempt = self._attempt(grey, self._turned)
-        # What is only remembered was looked at from all sides when it was read.
-        if not all(attempt.known) and _confidence(crop for _, crop in attempt.found) < _DOUBTFUL:
-            turned = self._clearest_turn(grey, attempt)
-            if turned != attempt.turned:
-                attempt = self._attempt(grey, turned)
-        if self._memory is not None:
-            self._turned = attempt.turned
-        lines, remembered = [], 0
-        for row in attempt.rows:
-            found = [(place, self._search(crop)) for place, crop in (attempt.found[k] for k in row)]
-            parts = [
-                self._line(crop, _turned_back(place, attempt.turned, grey.shape))
-                for place, crop in found
-                if self._is_text(crop)
-            ]
-            if parts:
-                lines.append(_joined(parts))
-                remembered += all(attempt.known[k] for k in row)
-        return ReadPage(tuple(lines), dict(self._seconds), attempt.turned, remembered)
+    def read(self, grey: Grey, *, search: bool = True) -> ReadLine:
+        """The text of one line, uint8 (H, W), dark ink on lighter paper; empty where no writing is found.
 
-    def _attempt(self, grey: Grey, degrees: int) -> _Attempt:
-        layout = self._find(turn(grey, degrees))
-        if self._memory is None:
-            read = [(self._glance(place.crop), False) for place in layout.lines]
-        else:
-            self._memory.begin_frame(layout.flat)
-            read = [self._memory.read(place, self._read) for place in layout.lines]
-        found = tuple((place, crop) for place, (crop, _) in zip(layout.lines, read, strict=True))
-        rows = layout.rows([_is_attached(crop.decoded.text) for _, crop in found])
-        return _Attempt(degrees, found, tuple(known for _, known in read), tuple(map(tuple, rows)))
-
-    def _clearest_turn(self, grey: Grey, attempt: _Attempt) -> int:
-        """The turn in which the page makes most sense, that of `attempt` unless another is clearly better.
-
-        What it costs is bounded: a sample of the lines is read the other way round and, of a page without any sense,
-        lines are looked for on its side and a sample of these is read both ways.
+        Without `search` the lexicon is left aside for now: that is fast, and tells as well whether there is any sense
+        in it; see `search`.
         """
-        places = _longest([place for place, _ in attempt.found])
-        if self._memory is None:
-            confidence = _confidence(crop for place, crop in attempt.found if place in places)
-        else:
-            confidence = self._sampled(places, upside_down=False)
-        others = [(self._sampled(places, upside_down=True), 180)]
-        if _confidence(crop for _, crop in attempt.found) < _SENSELESS:
-            places = _longest(self._find(turn(grey, (attempt.turned + 90) % 360)).lines)
-            others.append((self._sampled(places, upside_down=False), 90))
-            others.append((self._sampled(places, upside_down=True), 270))
-        best, further = max(others)
-        clearly = best >= _CLEARLY * confidence or 1 - best <= _DOUBT * (1 - confidence)
-        return (attempt.turned + further) % 360 if clearly and best >= _LEAST else attempt.turned
+        started = time.monotonic()
+        prepared = prepare_line(grey, self._preprocessing)
+        inked = np.flatnonzero((prepared.tensor[0, ..., 0] >= _INKED).any(axis=0))
+        seconds = {"preprocess": time.monotonic() - started, "invoke": 0.0, "decode": 0.0}
+        if not prepared.width:
+            return ReadLine(Decoded("", 0.0, ()), np.array([0.0, 1.0]), seconds)
+        started = time.monotonic()
+        scores = self._model.scores(prepared.tensor, self._temperature)
+        self._part_words(scores, inked)
+        seconds["invoke"] = time.monotonic() - started
+        started = time.monotonic()
+        decoded = decode_greedy(scores, self._labels)
+        spans = self._spans(decoded.characters, prepared, inked)
+        seconds["decode"] = time.monotonic() - started
+        if self._lexicon is None:
+            return ReadLine(decoded, spans, seconds)
+        read = ReadLine(decoded, spans, seconds, _Seen(scores, prepared, inked))
+        return self.search(read) if search else read
 
-    def _sampled(self, places: Sequence[TextLine], *, upside_down: bool) -> float:
-        crops = (place.crop[::-1, ::-1] if upside_down else place.crop for place in places)
-        return _confidence([self._glance(np.ascontiguousarray(crop)) for crop in crops])
+    def search(self, read: ReadLine) -> ReadLine:
+        """What a line says by the lexicon, if there is one; its seconds are those of both readings."""
+        seen, lexicon = read.seen, self._lexicon
+        if seen is None or lexicon is None:
+            return read
+        if not lexicon.words and read.decoded.confidence < NO_WRITING:
+            return replace(read, seen=None)  # a search takes longest where there is nothing to find
+        started = time.monotonic()
+        decoded = decode_beam(seen.scores, self._labels, language_model=lexicon, words=lexicon.words or None)
+        spans = self._spans(decoded.characters, seen.prepared, seen.inked)
+        taken = read.seconds["decode"] + time.monotonic() - started
+        return ReadLine(decoded, spans, read.seconds | {"decode": taken})
 
-    def _find(self, grey: Grey) -> PageLayout:
-        started, before = time.monotonic(), sum(self._seconds.values())
-        layout = find_lines(grey, self._sense)
-        self._seconds["layout"] += time.monotonic() - started - (sum(self._seconds.values()) - before)
-        return layout
+    def _part_words(self, scores: NDArray[np.float32], inked: NDArray[np.intp]) -> None:
+        """Put a blank into the scores where paper is bare for so long that a network that looks no further saw none:
+        `inked` are the columns of the line's tensor that have ink.
 
-    def _sense(self, places: Sequence[TextLine]) -> float:
-        """How sure the reader is of a sample of lines, the better way round where there is doubt."""
-        sample = _longest(places)
-        upright = self._sampled(sample, upside_down=False)
-        return upright if upright >= _DOUBTFUL else max(upright, self._sampled(sample, upside_down=True))
+        Answers on a form stand so far apart; writing that runs on never does.
+        """
+        if " " not in self._labels:
+            return
+        between, stride = self._labels.index(" "), self._model.stride
+        wide = np.flatnonzero(np.diff(inked) > _WORDS_APART * self._model.height)
+        if not len(wide):
+            return
+        path = scores.argmax(axis=1)
+        written = np.flatnonzero(path != len(self._labels))
+        for middle in (inked[wide] + inked[wide + 1]) // (2 * stride):
+            after = int(np.searchsorted(written, middle))
+            beside = written[max(after - 1, 0) : after + 1]
+            # Only between two characters, not before a stain that is read as nothing.
+            if 0 < after < len(written) and middle not in beside and between not in path[beside]:
+                scores[middle, between] = scores[middle].max() + _SURE
 
-    def _read(self, crop: Grey) -> ReadCrop:
-        return self._search(self._glance(crop))
-
-    def _glance(self, crop: Grey) -> ReadCrop:
-        """What a line says without the lexicon: enough to judge it by."""
-        read = self._crops.read(crop, search=False)
-        for stage, taken in read.seconds.items():
-            self._seconds[stage] += taken
-        return read
-
-    def _search(self, crop: ReadCrop) -> ReadCrop:
-        found = self._crops.search(crop)
-        self._seconds["decode"] += found.seconds["decode"] - crop.seconds["decode"]
-        return found
-
-    def _is_text(self, crop: ReadCrop) -> bool:
-        return bool(crop.decoded.text.strip()) and crop.decoded.confidence >= self._least
-
-    def _line(self, crop: ReadCrop, place: TextLine) -> Line:
-        glyphs, text = [], ""
-        boxes = _boxes(place.polygon, crop.spans)
-        for character, box in zip(crop.decoded.characters, boxes, strict=True):
-            if character.text.isspace():
-                text += character.text
-                continue
-            rejected = character.confidence < self._threshold
-            glyphs.append(Glyph(character.text, character.confidence, box, rejected))
-            text += REJECTED if rejected else character.text
-        return Line(text.strip(), crop.decoded.confidence, place.box, tuple(glyphs), joined=True)
-
-
-def _is_attached(text: str) -> bool:
-    """Whether a text says something of what stands beside it: "Name:", or mostly digits, as 12, 3.40 €, 07:15. A
-    calculation stands by itself."""
-    if text.endswith(":"):
-        return True
-    return "=" not in text and 2 * sum(map(str.isdigit, text)) >= max(len(text.replace(" ", "")), 1)
-
-
-def _joined(parts: Sequence[Line]) -> Line:
-    """What stands in one row, as one line."""
-    if len(parts) == 1:
-        return parts[0]
-    glyphs = tuple(glyph for part in parts for glyph in part.glyphs)
-    text, box = " ".join(part.text for part in parts), box_around(part.box for part in parts)
-    return Line(text, _mean((part.text, part.confidence) for part in parts), box, glyphs, joined=True)
+    def _spans(
+        self, characters: tuple[Character, ...], prepared: PreparedLine, inked: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """CTC says where a character is surest, not where it ends: that is taken to be halfway to the next one, and
+        before a blank where the ink ends."""
+        stride = self._model.stride
+        ends = []
+        for one, other in pairwise(characters):
+            end = stride * (one.last_step + 1 + other.first_step) / 2
+            if " " in (one.text, other.text):
+                blank = one if one.text == " " else other
+                middle = stride * (blank.first_step + blank.last_step + 1) / 2
+                at = int(np.searchsorted(inked, middle))
+                if blank is other and at > 0:
+                    end = min(max(inked[at - 1] + 1, stride * (one.first_step + 0.5)), middle)
+                elif blank is one and at < len(inked):
+                    end = max(min(inked[at], stride * (other.last_step + 0.5)), middle)
+            ends.append(end)
+        margin = self._preprocessing.margin
+        width = max(prepared.width - 2 * margin, 1)
+        return np.array([0.0, *((end - margin) / width for end in ends), 1.0]).clip(0, 1)
 
 
-def _confidence(crops: Iterable[ReadCrop]) -> float:
-    """The mean confidence of lines."""
-    return _mean((crop.decoded.text, crop.decoded.confidence) for crop in crops)
-
-
-def _mean(confidences: Iterable[tuple[str, float]]) -> float:
-    """The mean of texts' confidences, weighted by their characters: a long line says more about a page."""
-    weighted = [(max(len(text), 1), confidence) for text, confidence in confidences]
-    return sum(weight * confidence for weight, confidence in weighted) / max(sum(weight for weight, _ in weighted), 1)
-
-
-def _longest(places: Sequence[TextLine]) -> list[TextLine]:
-    """A sample of lines, the longest for their height."""
-    return heapq.nlargest(_SAMPLE, places, key=lambda place: place.crop.shape[1] / place.crop.shape[0])
-
-
-def _turned_back(place: TextLine, degrees: int, shape: tuple[int, ...]) -> TextLine:
-    """A line of the turned picture where it is on the picture, whose shape is (height, width)."""
-    box, polygon = turn_box_back(place.box, degrees, shape), turn_points_back(place.polygon, degrees, shape)
-    return replace(place, box=box, polygon=polygon)
-
-
-def _boxes(polygon: NDArray[np.int32], spans: NDArray[np.float64]) -> list[Box]:
-    """The boxes on the page between neighbouring spans (N + 1,) of a line, whose polygon runs along its upper edge and
-    back along the lower one."""
-    half = len(polygon) // 2
-    upper, lower = polygon[:half], polygon[: half - 1 : -1]
-    along = np.linspace(0, 1, half)
-    ends = np.stack(
-        [np.interp(spans, along, edge[:, axis]) for edge in (upper, lower) for axis in (0, 1)], axis=1
-    ).reshape(-1, 2, 2)
-    corners = np.concatenate([ends[:-1], ends[1:]], axis=1).round().astype(int)
-    low, high = corners.min(axis=1).tolist(), corners.max(axis=1).tolist()
-    return [Box(x, y, right - x + 1, bottom - y + 1) for (x, y), (right, bottom) in zip(low, high, strict=True)]
+def _check_words(words: tuple[str, ...], labels: tuple[str, ...]) -> None:
+    """Before anything is read: `UsageError` where no word can be written, and a warning where some cannot."""
+    vocabulary_of(words, labels)
+    written = frozenset(labels)
+    if unreadable := [word for word in words if not written.issuperset(word)]:
+        log.warning(
+            "the model cannot read %d of the lexicon's %d words: %s", len(unreadable), len(words), unreadable[0]
+        )

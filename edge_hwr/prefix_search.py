@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import UsageError
-from edge_hwr.language_model import UNSEEN, Context, LanguageModel
+from edge_hwr.language_model import UNSEEN, History, LanguageModel
 
 _NEGLIGIBLE = 3e-4
 _MOST_LABELS = 12
@@ -47,12 +47,12 @@ class Weighing:
         factor = state.factors.get(label)
         if factor is None:
             index = self.indices[label]
-            probability = UNSEEN if index is None else float(state.context.probabilities[index])
+            probability = UNSEEN if index is None else float(state.history.probabilities[index])
             state.factors[label] = factor = self.bonus * probability**self.weight
         return factor
 
     def _enter(self, prefix: _Prefix) -> _State:
-        """The state of a prefix, found late: most never get to grow, and reading a context is what costs most."""
+        """The state of a prefix, found late: most never get to grow, and reading a history is what costs most."""
         parent = prefix.parent
         if parent is None:
             prefix.state = self._state(self.language_model.start())
@@ -60,17 +60,17 @@ class Weighing:
         before = parent.state or self._enter(parent)
         state = before.followers.get(prefix.label)
         if state is None:
-            state = self._state(self.language_model.follow(before.context, self.labels[prefix.label]))
+            state = self._state(self.language_model.follow(before.history, self.labels[prefix.label]))
             before.followers[prefix.label] = state
         prefix.state = state
         return state
 
-    def _state(self, context: Context) -> _State:
-        state = self._states.get(context.characters)
+    def _state(self, history: History) -> _State:
+        state = self._states.get(history.characters)
         if state is None:
             if len(self._states) >= _MOST_STATES:
                 self._states.clear()
-            self._states[context.characters] = state = _State(context)
+            self._states[history.characters] = state = _State(history)
         return state
 
 
@@ -193,10 +193,10 @@ def vocabulary_of(words: tuple[str, ...], labels: tuple[str, ...]) -> Vocabulary
 
 
 class _State:
-    __slots__ = ("context", "factors", "followers")
+    __slots__ = ("factors", "followers", "history")
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    def __init__(self, history: History) -> None:
+        self.history = history
         self.factors: dict[int, float] = {}
         self.followers: dict[int, _State] = {}
 

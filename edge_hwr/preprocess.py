@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.errors import UsageError
 from edge_hwr.ink import Grey, Ink, reduce_by
-from edge_hwr.layout import Layout
+from edge_hwr.layout import Layout, isolate_glyph
 
 Batch = NDArray[np.uint8]
 
@@ -73,6 +73,11 @@ def preprocess_glyphs(found: Layout, parameters: GlyphPreprocessing) -> Batch:
     _stretch(canvas, parameters.dead_zone)
     _normalise_strokes(canvas, parameters)
     return canvas[..., np.newaxis]
+
+
+def preprocess_glyph(grey: Grey, parameters: GlyphPreprocessing) -> Batch:
+    """The tensor (1, height, width, 1) of the one glyph of a crop, uint8 (H, W); (0, ...) where that is bare paper."""
+    return preprocess_glyphs(isolate_glyph(grey), parameters)
 
 
 @cache

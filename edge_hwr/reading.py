@@ -80,6 +80,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What a model reads of a picture: its lines, and the seconds that each stage took; `turned` and `remembered` as in
+    a `Reading`."""
+
+    lines: tuple[Line, ...]
+    seconds: dict[str, float]
+    turned: int = 0
+    remembered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What was read in one frame of `width` x `height` pixels; `ms` holds milliseconds by stage and in `total`.
 

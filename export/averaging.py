@@ -17,11 +17,10 @@ import numpy.typing as npt
 from edge_hwr.errors import TrainingError
 
 from .lending import are_wider, lender_recipe, load_lender, widened
-from .line_run import LineRun
-from .run_folder import RunFolder
+from .run_folder import GlyphRun, LineRun
 
 
-def check_average(run: RunFolder | LineRun, others: Sequence[Path]) -> None:
+def check_average(run: GlyphRun | LineRun, others: Sequence[Path]) -> None:
     """`TrainingError` where another lender reads other characters than a run."""
     for path in others:
         recipe = lender_recipe(path)
@@ -29,7 +28,7 @@ def check_average(run: RunFolder | LineRun, others: Sequence[Path]) -> None:
             raise TrainingError(f"{path}: reads other characters than {run.path}: the two cannot be averaged")
 
 
-def load_averaged(run: RunFolder | LineRun, others: Sequence[Path], samples: Iterable[npt.NDArray[np.uint8]]) -> Any:
+def load_averaged(run: GlyphRun | LineRun, others: Sequence[Path], samples: Iterable[npt.NDArray[np.uint8]]) -> Any:
     """The network of a run, its weights the mean of its own and those of others, run folders or bundles.
 
     A narrower network counts as the wider one that begins with it. `TrainingError` for networks of other shapes.

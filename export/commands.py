@@ -22,18 +22,20 @@ from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.option_types import FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
 
+from .candidates import ExportOptions
 from .data import check_held_out, find_sources
-from .exporting import ExportOptions, export_run
+from .exporting import export_run
 from .line_data import find_line_sources
-from .line_exporting import LineExportOptions, export_line_run
+from .line_exporting import export_line_run
 from .line_pool import LinePool, draw_line_pool
 from .line_recipe import LineRecipe, LineTrainingRecipe
-from .line_run import LineRun, open_line_run, start_line_run
 from .pool import Pool, check_validation, draw_pool
 from .quantize import PRECISIONS, Method, Precision
 from .recipe import Recipe, TrainingRecipe, load_recipe
 from .recipe_checks import require
-from .run_folder import RunFiles, RunFolder, kept_from_others, open_run, read_record, start_run
+from .run_files import RunFiles, kept_from_others
+from .run_folder import GlyphRun, LineRun, open_line_run, open_run, start_line_run, start_run
+from .run_record import read_record
 from .silence import silenced
 
 Pace = TypeVar("Pace", TrainingRecipe, LineTrainingRecipe)
@@ -149,10 +151,10 @@ def _training(name: str) -> ModuleType:
         return import_module(f".{name}", __package__)
 
 
-def _check_lenders(name: str, run: RunFolder | LineRun) -> None:
+def _check_lenders(name: str, run: GlyphRun | LineRun) -> None:
     """Of a training that begins: one that is continued has its weights."""
     lenders = (
-        run.recipe.distillation.teachers if isinstance(run, RunFolder) else bool(run.recipe.training.teacher)
+        run.recipe.distillation.teachers if isinstance(run, GlyphRun) else bool(run.recipe.training.teacher)
     ) or run.recipe.training.start_from
     if lenders and not run.pool.is_file():
         _training(name).check_lenders(run)
@@ -229,18 +231,16 @@ def export(
     if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
         raise UsageError(f"--out {out}: {out.parent} is no folder that can be written to: make it first")
     console = Console(highlight=False, markup=False)
-    if isinstance(read_record(run)[1], LineRecipe):
-        lines = open_line_run(run)
-        allowed = lines.recipe.export.max_drop if max_drop is None else max_drop
-        line_options = LineExportOptions(
-            precision=precision, method=method, max_drop=allowed, tests=tests, average_with=average_with
-        )
-        bundle = export_line_run(lines, out, line_options, console)
+    recipe = read_record(run)[1]
+    options = ExportOptions(
+        precision=precision,
+        method=method,
+        max_drop=recipe.export.max_drop if max_drop is None else max_drop,
+        tests=tests,
+        average_with=average_with,
+    )
+    if isinstance(recipe, LineRecipe):
+        bundle = export_line_run(open_line_run(run), out, options, console)
     else:
-        glyphs = open_run(run)
-        allowed = glyphs.recipe.export.max_drop if max_drop is None else max_drop
-        options = ExportOptions(
-            precision=precision, method=method, max_drop=allowed, tests=tests, average_with=average_with
-        )
-        bundle = export_run(glyphs, out, options, console)
+        bundle = export_run(open_run(run), out, options, console)
     console.print(f"{out}: {bundle.size:,} bytes, {precision}")

@@ -16,9 +16,8 @@ from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset
 from edge_hwr.errors import DatasetError
 from edge_hwr.evaluate import evaluate
-from edge_hwr.layout import isolate_glyph
 from edge_hwr.metrics import accuracy
-from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
+from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyph
 from edge_hwr.runtime import TfliteModel
 
 from .baselines import BASELINES, Baseline, TrainingSample, fit
@@ -119,7 +118,7 @@ def _glyphs(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Tensors uint8 (K, height, width) of the first `count` samples that have ink, and which of them do, bool (N,)."""
     count = min(count, len(dataset))
-    batches = [preprocess_glyphs(isolate_glyph(dataset[index].picture), preprocessing) for index in range(count)]
+    batches = [preprocess_glyph(dataset[index].picture, preprocessing) for index in range(count)]
     glyphs = np.concatenate(batches)[..., 0]
     if not len(glyphs):
         raise DatasetError(f"dataset {dataset.name}: no ink was found in any of its pictures")

@@ -20,7 +20,8 @@ from .line_recipe import LineRecipe
 from .pacing import Weights
 from .quantize import load_keras
 from .recipe import Recipe, recipe_from_json
-from .run_folder import RunFiles, read_record
+from .run_files import RunFiles
+from .run_record import read_record
 from .silence import silenced
 
 _STAGE_ARRAYS = 5

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from edge_hwr.crop_reader import ReadCrop
+from edge_hwr.line_reader import ReadLine
 from edge_hwr.metrics import align
 
 from .confusion import NOTHING, Confusion, count_confusions
@@ -55,7 +55,7 @@ class ComparedLine:
         return self.edits / max(self.length, 1)
 
 
-def compare_line(index: int, truth: str, crop: ReadCrop) -> ComparedLine:
+def compare_line(index: int, truth: str, crop: ReadLine) -> ComparedLine:
     """Align a truth with what was read, by the fewest edits; both in Unicode's composed form (NFC)."""
     wanted = unicodedata.normalize("NFC", truth)
     read = [unicodedata.normalize("NFC", character.text) for character in crop.decoded.characters]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any, Literal
 
-from .recipe_checks import MOST_SAMPLES, require, require_names
+from .recipe_checks import MOST_SAMPLES, require, require_names, require_pace
 
 LineSourceKind = Literal["dataset", "unipen-lines", "unipen-words", "unipen-characters", "fonts", "recomposed"]
 
@@ -99,13 +98,8 @@ class LineTrainingRecipe:
     teacher_share: float = 0.5
 
     def __post_init__(self) -> None:
-        require(self.epochs > 0, "epochs", "1 or more")
-        require(0 <= self.minutes < inf, "minutes", "a number, 0 or more")
+        require_pace(self)
         require(1024 <= self.columns <= 2**20, "columns", "1024 to 1048576")
-        require(0 < self.learning_rate < inf, "learning_rate", "a number, more than 0")
-        require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
-        require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
-        require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
         require(self.keep_stages >= 0, "keep_stages", "0 or more")
         require(0 < self.teacher_share < 1, "teacher_share", "more than 0 and less than 1")
 

@@ -22,9 +22,9 @@ from .line_batches import plan_batches, prepare_lines, sample_lines, validation_
 from .line_network import build_line_network, greedy_texts, keep_stages, predict_lines
 from .line_pool import LinePool
 from .line_recipe import LineRecipe
-from .line_run import LineRun
 from .line_step import step_function
 from .quick_training import quickened
+from .run_folder import LineRun
 from .training_state import Outcome, TrainingState, begin, epoch_bar
 
 _MOST_UNSOUND = 8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from edge_hwr.ctc import decode_greedy
 from edge_hwr.line_runtime import LineModel
 
+from .candidates import Measurement
 from .line_pool import LinePool
 from .silence import silenced
 
@@ -20,18 +20,8 @@ _TEMPERATURE_LINES = 150
 _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4), 25))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LineMeasurement:
-    """How a flatbuffer does on validation lines: character error rates 0..1 by group, `cer` their mean, and `ms` the
-    median time of one line on one thread."""
-
-    cers: dict[str, float]
-    cer: float
-    ms: float
-
-
-def measure_lines(flatbuffer: bytes, pool: LinePool, charset: str) -> LineMeasurement:
-    """Run a model over the validation lines; `ModelError` where the runtime refuses it."""
+def measure_lines(flatbuffer: bytes, pool: LinePool, charset: str) -> Measurement:
+    """Character error rate of a model on the validation lines; `ModelError` where the runtime refuses it."""
     model, times = LineModel(flatbuffer), []
     read: dict[int, str] = {}
     for row in np.flatnonzero(pool.validation).tolist():
@@ -40,8 +30,7 @@ def measure_lines(flatbuffer: bytes, pool: LinePool, charset: str) -> LineMeasur
         raw = model.invoke(line)
         times.append(time.monotonic() - started)
         read[row] = decode_greedy(raw.astype(np.float32), charset).text
-    cers = pool.error_rates(read)
-    return LineMeasurement(cers, float(np.mean(list(cers.values()))), 1e3 * float(np.median(times)))
+    return Measurement(pool.error_rates(read), 1e3 * float(np.median(times)))
 
 
 def fit_line_temperature(flatbuffer: bytes, pool: LinePool, charset: str) -> float:

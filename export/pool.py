@@ -1,7 +1,4 @@
-"""The pool: every glyph that a training sees, drawn once through the one pipeline and kept as uint8 tensors.
-
-Picture -> `isolate_glyph` -> `preprocess_glyphs`, exactly as on the device.
-"""
+"""The pool: every glyph that a training sees, drawn once, preprocessed exactly as on the device, and kept as uint8."""
 
 from __future__ import annotations
 
@@ -14,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_hwr.errors import DatasetError, TrainingError
-from edge_hwr.layout import isolate_glyph
-from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
+from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyph
 
 from .arrays import check_array, read_arrays, write_arrays
 from .data import DrawnSource
@@ -150,8 +146,8 @@ def _draw_chunk(
     labels = np.full(len(job.rows), _EMPTY, np.int16)
     rng = np.random.default_rng(job.seed)
     for position, row in enumerate(job.rows.tolist()):
-        found = isolate_glyph(source.draw(row, rng, camera=job.camera))
-        if len(found):
-            glyphs[position] = preprocess_glyphs(found, preprocessing)[0, ..., 0]
+        tensor = preprocess_glyph(source.draw(row, rng, camera=job.camera), preprocessing)
+        if len(tensor):
+            glyphs[position] = tensor[0, ..., 0]
             labels[position] = source.labels[row]
     return glyphs, labels

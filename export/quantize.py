@@ -11,9 +11,9 @@ import contextlib
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -64,26 +64,6 @@ def convert(model: Any, precision: Precision, calibration: Iterable[Glyphs]) -> 
                 f"TensorFlow cannot convert the network to {precision} ({what[0]}): is the temporary folder "
                 f"{tempfile.gettempdir()} full? TMPDIR names another"
             ) from error
-
-
-class Losing(Protocol):
-    """A candidate for export that loses `drop` points against float."""
-
-    @property
-    def drop(self) -> float: ...
-
-
-Candidate = TypeVar("Candidate", bound=Losing)
-
-
-def choose_int8(
-    calibrated: Candidate, method: Method, max_drop: float, fine_tune: Callable[[], Candidate]
-) -> Candidate:
-    """The candidate of a method; `fine_tune`, which takes minutes, is called only where it is asked for or needed."""
-    if method == "ptq" or (method == "auto" and calibrated.drop <= max_drop):
-        return calibrated
-    tuned = fine_tune()
-    return tuned if method == "qat" or tuned.drop < calibrated.drop else calibrated
 
 
 def choose_calibration(pool: Pool, count: int, seed: int) -> Glyphs:

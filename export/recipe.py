@@ -10,14 +10,13 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edge_hwr.errors import RecipeError
 
 from .line_recipe import LineRecipe
-from .recipe_checks import MOST_SAMPLES, ValueRefusedError, require, require_names
+from .recipe_checks import MOST_SAMPLES, ValueRefusedError, require, require_names, require_pace
 
 SHIPPED = Path(__file__).with_name("recipes")
 
@@ -86,14 +85,9 @@ class TrainingRecipe:
     start_from: str = ""
 
     def __post_init__(self) -> None:
-        require(self.epochs > 0, "epochs", "1 or more")
-        require(0 <= self.minutes < inf, "minutes", "a number, 0 or more")
+        require_pace(self)
         require(1 <= self.batch <= 8192, "batch", "1 to 8192")
-        require(0 < self.learning_rate < inf, "learning_rate", "a number, more than 0")
-        require(0 <= self.warmup < 1, "warmup", "0 <= warmup < 1 (a share of the training)")
-        require(0 <= self.weight_decay < 1, "weight_decay", "0 <= weight_decay < 1")
         require(0 <= self.label_smoothing < 1, "label_smoothing", "0 <= label_smoothing < 1")
-        require(0 <= self.average < 1, "average", "0 <= average < 1 (decay per step of the averaged weights)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.crop_reader import CropReader
 from edge_hwr.datasets import from_table
 from edge_hwr.errors import DatasetError
 from edge_hwr.label_table import open_table
 from edge_hwr.line_preprocess import LinePreprocessing, preprocess_line
+from edge_hwr.line_reader import LineReader
 from edge_hwr.metrics import align
 from edge_hwr.picture import decode_picture
 
@@ -166,7 +166,7 @@ class RecomposedLines:
     @cached_property
     def hands(self) -> tuple[WrittenHand, ...]:
         """The writers with enough of their writing; found when they are first wanted, as it takes a while."""
-        table, crops = open_table(self.path), CropReader(self.reader)
+        table, crops = open_table(self.path), LineReader(self.reader)
         writer_of = attrgetter("writer")
         rows = [row for row, apart in zip(table.rows, held_out_of(from_table(table)), strict=True) if not apart]
         log.info("%s: looking where the characters of %d lines stand", self.path, len(rows))
@@ -196,7 +196,7 @@ class RecomposedLines:
         raise DatasetError("the writers lack characters of nearly all texts: leave `recomposed` out of the recipe")
 
 
-def _hand(lines: Iterable[tuple[Picture, str]], crops: CropReader) -> WrittenHand:
+def _hand(lines: Iterable[tuple[Picture, str]], crops: LineReader) -> WrittenHand:
     characters: list[str] = []
     places: list[_Place] = []
     strips: list[bytes] = []

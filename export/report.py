@@ -15,8 +15,7 @@ from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset
 from edge_hwr.evaluate import BARE, Predictions, summarise
 from edge_hwr.files import write_atomically
-from edge_hwr.layout import isolate_glyph
-from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
+from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyph
 
 from .confusion import count_confusions
 from .report_figures import (
@@ -101,7 +100,7 @@ def _worst_errors(
         sample = dataset[index]
         tensor = np.zeros((preprocessing.height, preprocessing.width), np.uint8)
         if predictions.classes[index] != BARE:
-            tensor = preprocess_glyphs(isolate_glyph(sample.picture), preprocessing)[0, ..., 0]
+            tensor = preprocess_glyph(sample.picture, preprocessing)[0, ..., 0]
         confidence = float(predictions.confidences[index])
         errors.append(_Error(sample.name, sample.text, texts[index], confidence, sample.picture, tensor))
     return errors

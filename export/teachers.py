@@ -25,7 +25,7 @@ from .lending import lender_digest, lender_recipe, load_lender
 from .networks import build_network, predict
 from .pool import Pool
 from .recipe import Recipe
-from .run_folder import RunFolder
+from .run_folder import GlyphRun
 from .sources import JUNK
 from .verify import fit_temperature, mean_nll
 
@@ -63,7 +63,7 @@ class PresentTeachers:
         )
 
 
-def ask_teachers(run: RunFolder, pool: Pool, console: Console) -> npt.NDArray[np.float16] | None:
+def ask_teachers(run: GlyphRun, pool: Pool, console: Console) -> npt.NDArray[np.float16] | None:
     """The logits of the recipe's teachers, as one ensemble, for the whole pool; None when there are no teachers.
 
     Weights are fitted on the validation glyphs. The accuracy of each teacher and of the ensemble goes to the console
@@ -105,7 +105,7 @@ def ask_teachers(run: RunFolder, pool: Pool, console: Console) -> npt.NDArray[np
     return answers
 
 
-def invite_teachers(run: RunFolder) -> PresentTeachers:
+def invite_teachers(run: GlyphRun) -> PresentTeachers:
     """The recipe's teachers as `ask_teachers` weighed them; `TrainingError` where its record is missing or damaged."""
     names = run.recipe.distillation.teachers
     told = run.json("teachers.json")
@@ -119,7 +119,7 @@ def invite_teachers(run: RunFolder) -> PresentTeachers:
     return PresentTeachers(tuple(map(_halved, find_teachers(run))), own, ensemble)
 
 
-def find_teachers(run: RunFolder) -> list[Path]:
+def find_teachers(run: GlyphRun) -> list[Path]:
     """Where the recipe's teachers are; `TrainingError` for one of other characters or another preprocessing."""
     return [_find_teacher(run, name) for name in run.recipe.distillation.teachers]
 
@@ -169,7 +169,7 @@ def _halved(lender: Path) -> Any:
     return network
 
 
-def _find_teacher(run: RunFolder, name: str) -> Path:
+def _find_teacher(run: GlyphRun, name: str) -> Path:
     """Where a teacher is: a run folder, by its path or beside this run, or a bundle; of the same task as the run."""
     beside = run.path.parent / name
     lender = beside if beside.is_dir() and not Path(name).exists() else Path(name)

@@ -26,13 +26,13 @@ from .networks import build_network, predict
 from .pool import Pool
 from .quick_training import quickened
 from .recipe import Recipe
-from .run_folder import RunFolder
+from .run_folder import GlyphRun
 from .sources import JUNK
 from .teachers import PresentTeachers, ask_teachers, find_teachers, invite_teachers
 from .training_state import Outcome, TrainingState, begin, epoch_bar
 
 
-def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
+def train(run: GlyphRun, pool: Pool, console: Console) -> Outcome:
     """Train (or go on training) to the end of the recipe's schedule, with the recipe's teachers if it has any.
 
     Raises `TrainingError` when the loss is no number any more or the run folder cannot be written.
@@ -75,7 +75,7 @@ def train(run: RunFolder, pool: Pool, console: Console) -> Outcome:
     return state.outcome()
 
 
-def check_lenders(run: RunFolder) -> None:
+def check_lenders(run: GlyphRun) -> None:
     """`TrainingError` unless the recipe's `start_from` has weights for its network, and its teachers its charset."""
     _borrow(_begin(run.recipe, run.preprocessing.height, run.preprocessing.width), run.recipe, ())
     find_teachers(run)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 from rich.console import Console
@@ -22,29 +22,13 @@ from edge_hwr.errors import TrainingError
 
 from .arrays import read_arrays, write_arrays
 from .pacing import Weights, learning_rate_at, update_average
-from .run_folder import RunFiles
+from .recipe_checks import Pace
+from .run_files import RunFiles
 
 log = logging.getLogger(__name__)
 
 _AVERAGE_EVERY = 8
 """Steps between updates of the averaged weights: often enough, and free."""
-
-
-class Pace(Protocol):
-    """Length and pace of a training, as recipes have them."""
-
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def minutes(self) -> float: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warmup(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def average(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from edge_hwr.runtime import TfliteModel
 
+from .candidates import Measurement
 from .pool import Pool
+from .quantize import stratify
 from .sources import JUNK
 
 _TIMED = 300
@@ -21,33 +23,22 @@ _GOLDEN_TRIES = 8
 """Glyphs that are looked at for each golden one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Measurement:
-    """How a flatbuffer does on validation glyphs.
-
-    `scores` are real logits float32 (N, classes) in the order of the pool, `accuracies` 0..1 by group, `accuracy` their
-    mean, and `ms` the median time of one glyph on one thread.
-    """
-
-    scores: npt.NDArray[np.float32]
-    accuracies: dict[str, float]
-    accuracy: float
-    ms: float
-
-
 def measure(flatbuffer: bytes, validation: Pool) -> Measurement:
-    """Run a model over the validation glyphs; `ModelError` where the runtime refuses it."""
-    model = TfliteModel(flatbuffer)
+    """Accuracy of a model on the validation glyphs; `ModelError` where the runtime refuses it."""
+    model, times = TfliteModel(flatbuffer), []
     glyphs = validation.glyphs[..., np.newaxis]
-    times = []
     for glyph in glyphs[:_TIMED]:
         started = time.monotonic()
         model.invoke(glyph[np.newaxis])
         times.append(time.monotonic() - started)
-    raw = model.invoke(glyphs)
-    scores = (raw.astype(np.float32) - model.output_zero_point) * np.float32(model.output_scale)
-    accuracies = validation.accuracies(raw.argmax(axis=1))
-    return Measurement(scores, accuracies, float(np.mean(list(accuracies.values()))), 1e3 * float(np.median(times)))
+    return Measurement(validation.accuracies(model.invoke(glyphs).argmax(axis=1)), 1e3 * float(np.median(times)))
+
+
+def real_scores(flatbuffer: bytes, validation: Pool) -> npt.NDArray[np.float32]:
+    """The logits (N, classes) that a model gives the validation glyphs."""
+    model = TfliteModel(flatbuffer)
+    raw = model.invoke(validation.glyphs[..., np.newaxis])
+    return (raw.astype(np.float32) - model.output_zero_point) * np.float32(model.output_scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +109,6 @@ def choose_golden(validation: Pool, model: TfliteModel, count: int) -> npt.NDArr
     Of some tries the surer half is taken: scores differ by a step or two between runtimes and processors, and what they
     decide must not.
     """
-    from .quantize import stratify
-
     known = np.flatnonzero(validation.labels != JUNK)
     tries = known[stratify(validation.labels[known].astype(np.int64)[:, np.newaxis], _GOLDEN_TRIES * count)]
     ranked = np.sort(model.invoke(validation.glyphs[tries][..., np.newaxis]).astype(np.float64), axis=1)

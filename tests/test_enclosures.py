@@ -11,8 +11,8 @@ import pytest
 from edge_hwr.bundle import open_bundle
 from edge_hwr.enclosures import find_enclosures
 from edge_hwr.ink import Grey
-from edge_hwr.line_reader import LineReader
 from edge_hwr.page_layout import find_lines
+from edge_hwr.page_reader import PageReader
 from edge_hwr.picture import read_picture
 
 LETTER = Path(__file__).parents[1] / "samples" / "letter.jpg"
@@ -25,8 +25,8 @@ TEXT = [
 
 
 @pytest.fixture(scope="module")
-def reader() -> LineReader:
-    return LineReader(open_bundle("lines"))
+def reader() -> PageReader:
+    return PageReader(open_bundle("lines"))
 
 
 @pytest.fixture
@@ -39,12 +39,12 @@ def page() -> Grey:
     return sheet
 
 
-def lines(reader: LineReader, page: Grey) -> list[str]:
+def lines(reader: PageReader, page: Grey) -> list[str]:
     return [line.text for line in reader.read(page).lines]
 
 
 @pytest.mark.parametrize("gap", [0, 8])
-def test_circled_and_boxed_words_are_read_without_what_is_around_them(reader: LineReader, page: Grey, gap: int) -> None:
+def test_circled_and_boxed_words_are_read_without_what_is_around_them(reader: PageReader, page: Grey, gap: int) -> None:
     cv2.ellipse(page, (330, 132), (260, 70), 0, gap, 360, (70,), 4)
     cv2.ellipse(page, (640, 355), (560, 85), 0, gap, 360, (70,), 4)
     cv2.rectangle(page, (120, 690), (1010, 790), (70,), 4)
@@ -69,7 +69,7 @@ def test_writing_and_lonely_rings_are_no_outlines(page: Grey) -> None:
     assert not find_enclosures(np.zeros((5, 5), np.uint8)).any()
 
 
-def test_the_names_of_what_is_filled_in_are_read_with_it(reader: LineReader, page: Grey) -> None:
+def test_the_names_of_what_is_filled_in_are_read_with_it(reader: PageReader, page: Grey) -> None:
     """A form: as in columns, but each line of the left one ends in a colon."""
     form = np.full((1000, 2000), 245, np.uint8)
     form[:, 900:] = page[:, 100:1200]

@@ -10,8 +10,8 @@ import pytest
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.ink import Grey
-from edge_hwr.line_reader import LineReader
 from edge_hwr.page_layout import find_lines
+from edge_hwr.page_reader import PageReader
 from edge_hwr.picture import read_picture
 
 LETTER = Path(__file__).parents[1] / "samples" / "letter.jpg"
@@ -25,8 +25,8 @@ def crops() -> list[Grey]:
 
 
 @pytest.fixture(scope="module")
-def reader() -> LineReader:
-    return LineReader(open_bundle("lines"))
+def reader() -> PageReader:
+    return PageReader(open_bundle("lines"))
 
 
 def paste(page: Grey, crop: Grey, left: int, top: int) -> None:
@@ -43,18 +43,18 @@ def write(crops: list[Grey], size: float) -> Grey:
     return page
 
 
-def read(reader: LineReader, page: Grey) -> list[str]:
+def read(reader: PageReader, page: Grey) -> list[str]:
     """The lines of a page, without what is left of rules that are as thick as letters."""
     texts = [line.text for line in reader.read(page).lines]
     return [text.rstrip(",").replace("bookes", "books") for text in texts if len(text) > 1]
 
 
 @pytest.mark.parametrize("size", [2, 3.5, 5, 6.5])
-def test_reads_a_heading_of_any_size(crops: list[Grey], reader: LineReader, size: float) -> None:
+def test_reads_a_heading_of_any_size(crops: list[Grey], reader: PageReader, size: float) -> None:
     assert read(reader, write(crops, size)) == ["Dear Anna", *TEXT]
 
 
-def test_a_heading_is_read_on_ruled_paper_and_when_underlined(crops: list[Grey], reader: LineReader) -> None:
+def test_a_heading_is_read_on_ruled_paper_and_when_underlined(crops: list[Grey], reader: PageReader) -> None:
     page = write(crops, 4)
     cv2.line(page, (80, 330), (800, 336), (70,), 4)
     ruled = page.copy()
@@ -63,7 +63,7 @@ def test_a_heading_is_read_on_ruled_paper_and_when_underlined(crops: list[Grey],
         assert read(reader, picture) == ["Dear Anna", *TEXT]
 
 
-def test_a_large_drawing_and_a_frame_are_no_headings(crops: list[Grey], reader: LineReader) -> None:
+def test_a_large_drawing_and_a_frame_are_no_headings(crops: list[Grey], reader: PageReader) -> None:
     page = write(crops, 1)
     cv2.circle(page, (1380, 400), 120, (60,), 5)
     cv2.line(page, (1500, 300), (1650, 520), (60,), 5)
@@ -73,7 +73,7 @@ def test_a_large_drawing_and_a_frame_are_no_headings(crops: list[Grey], reader: 
     assert read(reader, page) == ["Dear Anna", *TEXT]
 
 
-def test_each_column_keeps_its_heading(crops: list[Grey], reader: LineReader) -> None:
+def test_each_column_keeps_its_heading(crops: list[Grey], reader: PageReader) -> None:
     left, right = write(crops, 3), write([crops[6], *crops[1:4]], 4)
     lines = read(reader, np.hstack([left[:, :1300], right[:, :1300]]))
     assert len(lines) == 8

@@ -16,12 +16,12 @@ from drawn_lines import draw_line, draw_text, write_lines, write_page
 
 from edge_hwr import commands
 from edge_hwr.bundle import Bundle, open_bundle, verify_golden
-from edge_hwr.crop_reader import CropReader
 from edge_hwr.datasets import open_dataset
 from edge_hwr.errors import BundleError, ModelError, UsageError
 from edge_hwr.evaluate_command import evaluate
 from edge_hwr.evaluate_lines import evaluate_lines
 from edge_hwr.export.lexicon import lexicon as build_lexicon
+from edge_hwr.line_reader import LineReader
 from edge_hwr.line_runtime import WIDTHS, LineModel
 from edge_hwr.picture import write_picture
 from edge_hwr.reader import Reader
@@ -29,8 +29,8 @@ from edge_hwr.runtime import TfliteModel
 
 
 @pytest.fixture(scope="module")
-def reader(line_bundle: Bundle) -> CropReader:
-    return CropReader(line_bundle)
+def reader(line_bundle: Bundle) -> LineReader:
+    return LineReader(line_bundle)
 
 
 @pytest.fixture(scope="module")
@@ -98,21 +98,21 @@ def test_models_of_glyphs_and_of_lines_are_not_taken_for_each_other(line_bundle:
         evaluate_lines(drawn_bundle, open_dataset(Path(__file__).parents[1] / "samples"))
 
 
-def test_lines_never_seen_are_read(reader: CropReader):
+def test_lines_never_seen_are_read(reader: LineReader):
     rng = np.random.default_rng(77)
     texts = [draw_text(rng) for _ in range(40)]
     read = [reader.read(draw_line(text, rng)).decoded.text for text in texts]
     assert sum(one == other for one, other in zip(texts, read, strict=True)) >= 36
 
 
-def test_a_line_wider_than_any_interpreter_is_read(reader: CropReader):
+def test_a_line_wider_than_any_interpreter_is_read(reader: LineReader):
     text = " ".join(["abc1", "cab", "1b"] * 30)
     crop = draw_line(text, np.random.default_rng(1))
     assert crop.shape[1] > 6000
     assert reader.read(crop).decoded.text == text
 
 
-def test_words_far_apart_are_parted_by_a_blank(reader: CropReader):
+def test_words_far_apart_are_parted_by_a_blank(reader: LineReader):
     rng = np.random.default_rng(5)
     words = [draw_line(word, rng) for word in ("abc", "1b", "cc1")]
     paper = np.full((words[0].shape[0], 400), 215, np.uint8)
@@ -126,7 +126,7 @@ def test_words_far_apart_are_parted_by_a_blank(reader: CropReader):
     assert all((width > 0.15) == (text == " ") for text, width in zip(found.decoded.text, widths, strict=True))
 
 
-def test_a_line_of_ten_thousand_pixels_takes_little_time_and_memory(reader: CropReader):
+def test_a_line_of_ten_thousand_pixels_takes_little_time_and_memory(reader: LineReader):
     crop = np.full((60, 10_000), 220, np.uint8)
     crop[20:40, 50:9950:12] = 40
     tracemalloc.start()
@@ -139,7 +139,7 @@ def test_a_line_of_ten_thousand_pixels_takes_little_time_and_memory(reader: Crop
 
 @pytest.mark.parametrize("shape", [(3, 900), (1, 1), (900, 3), (40, 400), (2000, 10)])
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_where_there_is_no_writing_nothing_is_read(reader: CropReader, shape: tuple[int, int], level: int):
+def test_where_there_is_no_writing_nothing_is_read(reader: LineReader, shape: tuple[int, int], level: int):
     found = reader.read(np.full(shape, level, np.uint8))
     assert found.decoded.text == ""
     assert found.decoded.confidence == 0

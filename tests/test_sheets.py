@@ -10,8 +10,8 @@ import pytest
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.ink import Grey
-from edge_hwr.line_reader import LineReader
 from edge_hwr.page_layout import find_lines
+from edge_hwr.page_reader import PageReader
 from edge_hwr.picture import read_picture
 from edge_hwr.sheet import find_sheet, paint_over
 
@@ -46,7 +46,7 @@ def test_a_note_beside_a_card_is_read_after_it(crops: list[Grey]) -> None:
     desk = np.asarray(cv2.GaussianBlur(rng.normal(80, 12, (900, 1400)), (0, 0), 2).clip(0, 255), np.uint8)
     lay(desk, sheet(crops[:4], 640, 640, 235), 90, 110, 3)
     lay(desk, sheet([crops[1], crops[0]], 540, 300, 215), 820, 160, -4)
-    reading = LineReader(open_bundle("lines")).read(desk)
+    reading = PageReader(open_bundle("lines")).read(desk)
     lines = [line.text.rstrip(",.").replace("bookes", "books") for line in reading.lines]
     assert lines == [*CARD, "thank you for the three books", "Dear Anna"]
 
@@ -65,4 +65,4 @@ def test_a_blank_sheet_beside_a_written_one_is_no_hindrance(crops: list[Grey]) -
     desk = np.full((1000, 1600), 80, np.uint8)
     lay(desk, sheet([], 640, 800, 240), 90, 110, 3)
     lay(desk, sheet(crops[1:4], 560, 340, 215), 860, 160, -4)
-    assert len(LineReader(open_bundle("lines")).read(desk).lines) == 3
+    assert len(PageReader(open_bundle("lines")).read(desk).lines) == 3

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_hwr import crop_reader
+from edge_hwr import line_reader
 from edge_hwr.bundle import open_bundle
 from edge_hwr.ctc import decode_greedy
 from edge_hwr.device.settle import Settler
@@ -65,13 +65,13 @@ def test_a_page_is_searched_by_its_lexicon_only_once_it_is_known_how_it_lies(
     page: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ):
     searched: list[int] = []
-    decode = crop_reader.decode_beam
+    decode = line_reader.decode_beam
 
     def count(scores, labels, **options):
         searched.append(len(scores))
         return decode(scores, labels, **options)
 
-    monkeypatch.setattr(crop_reader, "decode_beam", count)
+    monkeypatch.setattr(line_reader, "decode_beam", count)
     reader = Reader("lines", lexicon="en")
     upright = reader.read(page).text
     assert len(searched) == len(TEXT.splitlines())
@@ -83,9 +83,9 @@ def test_a_page_is_searched_by_its_lexicon_only_once_it_is_known_how_it_lies(
 
 def test_what_is_no_writing_is_not_searched_by_a_lexicon(monkeypatch: pytest.MonkeyPatch):
     searched: list[int] = []
-    monkeypatch.setattr(crop_reader, "decode_beam", lambda scores, labels, **_: searched.append(1) or decode(scores))
+    monkeypatch.setattr(line_reader, "decode_beam", lambda scores, labels, **_: searched.append(1) or decode(scores))
     decode = partial(decode_greedy, labels=open_bundle("lines").labels)
-    reader = crop_reader.CropReader(open_bundle("lines"), lexicon=open_language_model("en"))
+    reader = line_reader.LineReader(open_bundle("lines"), lexicon=open_language_model("en"))
     for seed in range(20):
         noise = np.random.default_rng(seed).normal(150, 90, (60, 600)).clip(0, 255).astype(np.uint8)
         reader.read(np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), np.uint8))

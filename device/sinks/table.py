@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from types import TracebackType
 
 from ..result import Result
 from .lines import LineFile
@@ -13,7 +12,7 @@ from .lines import LineFile
 COLUMNS = ("utc", "source", "image", "sequence", "age_ms", "confidence", "text")
 
 
-class Csv:
+class Csv(LineFile):
     """Appends results to the file `path`, which begins with the names of the columns.
 
     Rotation and `fsync` are those of LineFile.
@@ -21,19 +20,10 @@ class Csv:
 
     def __init__(self, path: str | Path, *, rotate_bytes: int = 0, fsync: bool = False) -> None:
         heading = ",".join(COLUMNS).encode() + b"\r\n"
-        self._file = LineFile(path, rotate_bytes=rotate_bytes, fsync=fsync, heading=heading)
-
-    def __enter__(self) -> Csv:
-        self._file.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
+        super().__init__(path, rotate_bytes=rotate_bytes, fsync=fsync, heading=heading)
 
     def write(self, result: Result) -> None:
         record = result.record()
         row = io.StringIO()
         csv.writer(row).writerow([record[column] for column in COLUMNS])
-        self._file.append(row.getvalue().encode())
+        self.append(row.getvalue().encode())

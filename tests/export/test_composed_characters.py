@@ -11,7 +11,6 @@ from drawn_lines import RECIPE
 from recorded_strokes import pack
 
 from edge_hwr.bundle import open_bundle
-from edge_hwr.crop_reader import CropReader
 from edge_hwr.errors import DatasetError, RecipeError
 from edge_hwr.export.composed_characters import UnipenCharacters
 from edge_hwr.export.line_data import find_line_sources
@@ -19,6 +18,7 @@ from edge_hwr.export.line_recipe import LineRecipe
 from edge_hwr.export.line_text import Passages
 from edge_hwr.export.recipe import load_recipe
 from edge_hwr.export.sources import held_out
+from edge_hwr.line_reader import LineReader
 from edge_hwr.metrics import character_error_rate
 
 BAR = [[(0, 0), (5, 100)]]
@@ -42,7 +42,7 @@ def test_a_line_of_recorded_characters_says_its_text(passages: Passages) -> None
     path = Path(os.environ.get("EDGE_HWR_DATA", "../shared/data")) / "unipen/chars_strokes.npz"
     if not path.is_file():
         pytest.skip(f"{path} is not there")
-    lines, reader = UnipenCharacters.load(path, passages, 60), CropReader(open_bundle("lines"))
+    lines, reader = UnipenCharacters.load(path, passages, 60), LineReader(open_bundle("lines"))
     rng = np.random.default_rng(1)
     drawn = [lines.draw(index, rng, camera=False) for index in range(60)]
     read = [reader.read(line.picture).decoded.text for line in drawn]

@@ -10,18 +10,18 @@ import pytest
 from drawn_lines import write_lines
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.crop_reader import ReadCrop
 from edge_hwr.ctc import Character, Decoded
 from edge_hwr.evaluate_command import evaluate
 from edge_hwr.export.line_errors import compare_line, count_mistakes
+from edge_hwr.line_reader import ReadLine
 from edge_hwr.picture import read_picture, write_picture
 
 PLOTS = {"rates.png", "confidence.png", "characters.png", "calibration.png", "coverage.png"}
 
 
-def read_as(text: str, confidence: float = 0.9) -> ReadCrop:
+def read_as(text: str, confidence: float = 0.9) -> ReadLine:
     characters = tuple(Character(char, confidence, step, step) for step, char in enumerate(text))
-    return ReadCrop(Decoded(text, confidence, characters), np.linspace(0, 1, max(len(text), 1) + 1), {"invoke": 0.001})
+    return ReadLine(Decoded(text, confidence, characters), np.linspace(0, 1, max(len(text), 1) + 1), {"invoke": 0.001})
 
 
 def relabelled(folder: Path, texts: dict[int, str]) -> Path:

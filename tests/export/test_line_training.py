@@ -19,21 +19,21 @@ from rich.console import Console
 from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
 from edge_hwr.export.averaging import load_averaged
+from edge_hwr.export.candidates import ExportOptions
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, lender_recipe, load_lender
 from edge_hwr.export.line_batches import plan_batches, prepare_lines
-from edge_hwr.export.line_exporting import LineExportOptions, choose_calibration_lines, export_line_run
+from edge_hwr.export.line_exporting import choose_calibration_lines, export_line_run
 from edge_hwr.export.line_network import build_line_network, predict_lines
 from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool, steps_needed
 from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineDataRecipe, LineRecipe
-from edge_hwr.export.line_run import open_line_run
 from edge_hwr.export.line_sources import ScannedLines
 from edge_hwr.export.line_step import step_function
 from edge_hwr.export.line_text import as_written, untokenised
 from edge_hwr.export.pacing import learning_rate_at, update_average
 from edge_hwr.export.quantize import Precision, convert, load_keras
 from edge_hwr.export.recipe import load_recipe
-from edge_hwr.export.run_folder import open_run
+from edge_hwr.export.run_folder import open_line_run, open_run
 from edge_hwr.export.score_floor import DEPTH, with_floor
 from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.line_runtime import LineModel
@@ -384,7 +384,7 @@ def test_fine_tuning_keeps_what_int8_would_lose(trained: Path, tmp_path: Path, m
 
 def test_a_model_that_loses_too_much_is_not_written(trained: Path, tmp_path: Path, monkeypatch):
     out = tmp_path / "tiny.tflite"
-    options = LineExportOptions(precision="int8", max_drop=-200.0)
+    options = ExportOptions(precision="int8", max_drop=-200.0)
     with pytest.raises(GateError, match="points of CER"):
         export_line_run(open_line_run(trained), out, options, Console(quiet=True))
     assert not out.exists()

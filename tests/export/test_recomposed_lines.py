@@ -14,7 +14,6 @@ from drawn_lines import RECIPE, draw_line, draw_text
 from numpy.typing import NDArray
 
 from edge_hwr.bundle import Bundle, open_bundle
-from edge_hwr.crop_reader import CropReader
 from edge_hwr.errors import DatasetError, RecipeError
 from edge_hwr.export.line_data import find_line_sources
 from edge_hwr.export.line_pool import DrawnLines, draw_line_pool
@@ -25,6 +24,7 @@ from edge_hwr.export.recipe import load_recipe
 from edge_hwr.export.recomposed_lines import RecomposedLines
 from edge_hwr.export.sources import held_out
 from edge_hwr.line_preprocess import LinePreprocessing
+from edge_hwr.line_reader import LineReader
 from edge_hwr.metrics import character_error_rate
 
 CLEAN = LineDataRecipe("dataset", clean=1)
@@ -88,7 +88,7 @@ def test_a_recomposed_line_says_its_text(tmp_path: Path, writers: tuple[str, str
     (tmp_path / "en.txt").write_text("\n".join(wanted) + "\n", "utf-8")
     passages = Passages.load([tmp_path / "en.txt"], "".join(lines_reader.labels))
     lines = RecomposedLines(scans, passages, 60, lines_reader)
-    reader, rng = CropReader(lines_reader), np.random.default_rng(1)
+    reader, rng = LineReader(lines_reader), np.random.default_rng(1)
     drawn = [lines.draw(index, rng, camera=False) for index in range(60)]
     read = [reader.read(line.picture).decoded.text for line in drawn]
     assert character_error_rate([line.text for line in drawn], read) < 0.1
@@ -101,7 +101,7 @@ def test_small_letters_may_be_written_as_small_capitals(tmp_path: Path, writers:
     scans = write_scans(tmp_path / "scans.zip", dict.fromkeys(writers, 30), words=written)
     (tmp_path / "en.txt").write_text("name tree\n", "utf-8")
     lines = RecomposedLines(scans, Passages.load([tmp_path / "en.txt"], "".join(lines_reader.labels)), 1, lines_reader)
-    hand, reader = lines.hands[0], CropReader(lines_reader)
+    hand, reader = lines.hands[0], LineReader(lines_reader)
     plain, capital = (hand.compose("name tree", rng, capitals) for capitals in ({}, {"n": 0.8, "e": 0.8, "z": 0.8}))
     assert plain is not None
     assert capital is not None
@@ -162,7 +162,7 @@ def test_a_line_of_real_hands_says_its_text(tmp_path: Path, data: Path):
     bundle = open_bundle("lines")
     passages = Passages.load([tmp_path / "fr.txt"], "".join(bundle.labels))
     lines = RecomposedLines(tmp_path / "hands.zip", passages, 40, bundle)
-    reader, rng = CropReader(bundle), np.random.default_rng(1)
+    reader, rng = LineReader(bundle), np.random.default_rng(1)
     drawn = [lines.draw(index, rng, camera=index % 2 == 0) for index in range(40)]
     read = [reader.read(line.picture).decoded.text for line in drawn]
     assert character_error_rate([line.text for line in drawn], read) < 0.35

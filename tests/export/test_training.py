@@ -25,7 +25,8 @@ from edge_hwr.export.networks import BACKBONES, build_network, predict
 from edge_hwr.export.pool import Pool
 from edge_hwr.export.quantize import convert
 from edge_hwr.export.recipe import DistillationRecipe, NetworkRecipe, Recipe, load_recipe
-from edge_hwr.export.run_folder import kept_from_others, open_run
+from edge_hwr.export.run_files import kept_from_others
+from edge_hwr.export.run_folder import open_run
 from edge_hwr.export.sources import LabelledPictures
 from edge_hwr.export.teachers import fit_ensemble, invite_teachers
 from edge_hwr.picture import write_picture

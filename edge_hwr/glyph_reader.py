@@ -1,0 +1,126 @@
+"""Reading single glyphs: all glyphs of a frame are found, read in one batch, and joined to lines of text."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from operator import sub
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_hwr.bundle import Bundle
+from edge_hwr.context import Context
+from edge_hwr.decode import Decoder
+from edge_hwr.ink import Grey, find_ink
+from edge_hwr.layout import Layout, find_frame_ink, find_glyphs
+from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
+from edge_hwr.reading import REJECTED, Box, Glyph, Line, ReadPage, box_around
+from edge_hwr.runtime import TfliteModel
+from edge_hwr.tilt import TurnedFrame, find_tilt, turn_upright
+
+MARKS = frozenset(".,-'")
+"""Small characters that stand apart: they are looked for only where a model knows one of them."""
+
+_LEAST_SINGLE, _AS_HIGH = 0.5, 1.5
+"""A glyph that is rejected and alone in its row has so much of the confidence wanted to be writing, and such a factor
+at most between its height and the usual one."""
+
+_WORD_GAP = 0.6
+"""A blank is wider than this share of the glyphs' height …"""
+_WIDER_THAN_USUAL = 1.5
+"""… and than this many times the gaps usual in its line: digits in boxes stand far apart and are no words."""
+
+
+class GlyphReader:
+    """Reads the glyphs of frames, all of a frame in one batch; belongs to one thread at a time, as its model does.
+
+    `context` as in a `Reader`.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1, context: bool = True) -> None:
+        metadata = bundle.metadata
+        self._labels, self._threshold = bundle.labels, metadata.reject_below
+        self._preprocessing = GlyphPreprocessing.from_json(metadata.preprocessing)
+        self._model = TfliteModel(bundle.flatbuffer, threads=threads)
+        self._decoder = Decoder(self._model.output_scale, metadata.temperature)
+        weighing = Context(bundle.labels) if context else None
+        self._context = weighing if weighing is not None and weighing.useful else None
+        self._marks = not MARKS.isdisjoint(bundle.labels)
+
+    def read(self, grey: Grey) -> ReadPage:
+        """The lines of a frame and the seconds that each stage took."""
+        started = time.monotonic()
+        ink, turned = find_frame_ink(grey), None
+        if angle := find_tilt(ink):
+            turned = turn_upright(grey, ink, angle)
+            grey, ink = turned.grey, find_ink(turned.grey, ink.reduction)
+        found = find_glyphs(grey, marks=self._marks, ink=ink)
+        laid_out = time.monotonic()
+        batch = preprocess_glyphs(found, self._preprocessing)
+        preprocessed = time.monotonic()
+        raw = self._model.invoke(batch) if len(found) else None
+        invoked = time.monotonic()
+        lines = () if raw is None else self._lines(found, raw)
+        if turned is not None:
+            lines = tuple(_in_frame(line, turned) for line in lines)
+        seconds = {
+            "layout": laid_out - started,
+            "preprocess": preprocessed - laid_out,
+            "invoke": invoked - preprocessed,
+            "decode": time.monotonic() - invoked,
+        }
+        return ReadPage(lines, seconds)
+
+    def _lines(self, found: Layout, raw: NDArray[Any]) -> tuple[Line, ...]:
+        classes, confidences = self._decide(found, raw)
+        labels, threshold = self._labels, self._threshold
+        rows: list[list[Glyph]] = [[] for _ in range(int(found.line_of[-1]) + 1)]
+        for row, index, confidence, box in zip(
+            found.line_of.tolist(), classes.tolist(), confidences.tolist(), found.boxes.tolist(), strict=True
+        ):
+            rows[row].append(Glyph(labels[index], confidence, Box(*box), confidence < threshold))
+        sure = [glyph.box.h for glyphs in rows for glyph in glyphs if not glyph.rejected]
+        usual = sorted(sure)[len(sure) // 2] if sure else None
+        return tuple(_line(glyphs) for glyphs in rows if self._is_writing(glyphs, usual, alone=len(rows) == 1))
+
+    def _is_writing(self, glyphs: list[Glyph], usual: int | None, *, alone: bool) -> bool:
+        """Whether a row is writing: with nothing but rejected glyphs it is a picture's halftone or the edge of a table,
+        unless it is a single one as high as is `usual` for sure ones, or all there is."""
+        if not all(glyph.rejected for glyph in glyphs):
+            return True
+        if len(glyphs) > 1 or glyphs[0].confidence < _LEAST_SINGLE * self._threshold:
+            return False
+        return alone if usual is None else bool(usual / _AS_HIGH <= glyphs[0].box.h <= _AS_HIGH * usual)
+
+    def _decide(self, found: Layout, raw: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Class and confidence of each glyph, (N,), from raw scores (N, C)."""
+        if self._context is None:
+            return self._decoder.decode(raw)
+        weighed = self._context.weigh(self._decoder.probabilities(raw), found.boxes, found.line_of)
+        return weighed.argmax(axis=1), weighed.max(axis=1)
+
+
+def _line(glyphs: list[Glyph]) -> Line:
+    """Join glyphs, left to right, into a line; a wide gap is a blank."""
+    lefts, _, widths, heights = zip(*(glyph.box for glyph in glyphs), strict=True)
+    height = sorted(heights)[len(heights) // 2]
+    # For the gaps a narrow glyph (1, i, a comma) is taken to be as wide as others of its height.
+    spare = [max(height / 2 - width, 0) / 2 for width in widths]
+    starts = map(sub, lefts[1:], spare[1:])
+    ends = [left + width + more for left, width, more in zip(lefts, widths, spare, strict=True)]
+    gaps = list(map(sub, starts, ends))
+    usual = sorted(gaps)[2 * (len(gaps) - 1) // 5] if len(gaps) > 1 else 0
+    blank = max(_WORD_GAP * height, _WIDER_THAN_USUAL * usual)
+    text = REJECTED if glyphs[0].rejected else glyphs[0].text
+    for gap, glyph in zip(gaps, glyphs[1:], strict=True):
+        text += (" " if gap > blank else "") + (REJECTED if glyph.rejected else glyph.text)
+    confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
+    return Line(text, confidence, box_around(glyph.box for glyph in glyphs), tuple(glyphs))
+
+
+def _in_frame(line: Line, turned: TurnedFrame) -> Line:
+    """A line of a frame that was turned upright, where it stands in the frame as it came."""
+    glyphs = tuple(dataclasses.replace(glyph, box=turned.in_frame(glyph.box)) for glyph in line.glyphs)
+    return dataclasses.replace(line, box=box_around(glyph.box for glyph in glyphs), glyphs=glyphs)
