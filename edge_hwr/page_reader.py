@@ -34,6 +34,10 @@ With `lines`, eight pages the right way up had 1.5 to 1.9 times the confidence o
 0.3 to 0.55, and noise had less than 0.1.
 """
 
+_CUT, _TOUCH = 0.7, 0.05
+"""A line that the upper or lower edge of the picture cuts in two makes no sense: it has less than so much of the other
+lines' confidence. It ends nearer to the edge than this share of its height."""
+
 _SAMPLE = 4
 """So many of a page's lines, the longest, tell which way up it is."""
 
@@ -80,9 +84,11 @@ class PageReader:
                 attempt = self._attempt(grey, turned)
         if self._memory is not None:
             self._turned = attempt.turned
+        cut = self._cut_in_two(attempt, grey.shape[::-1] if attempt.turned % 180 else grey.shape)
         lines, remembered = [], 0
         for row in attempt.rows:
-            found = [(place, self._search(crop)) for place, crop in (attempt.found[k] for k in row)]
+            whole = [attempt.found[k] for k in row if k not in cut]
+            found = [(place, self._search(crop)) for place, crop in whole]
             parts = [
                 self._line(crop, _turned_back(place, attempt.turned, grey.shape))
                 for place, crop in found
@@ -103,6 +109,15 @@ class PageReader:
         found = tuple((place, crop) for place, (crop, _) in zip(layout.lines, read, strict=True))
         rows = layout.rows([_is_attached(crop.decoded.text) for _, crop in found])
         return _Attempt(degrees, found, tuple(known for _, known in read), tuple(map(tuple, rows)))
+
+    def _cut_in_two(self, attempt: _Attempt, shape: tuple[int, ...]) -> set[int]:
+        """Which lines are but the lower or the upper half of writing, in a turned picture of this (height, width)."""
+        if not self._least:
+            return set()  # a list of words makes the nearest of them, too
+        edge = {k for k, (place, _) in enumerate(attempt.found) if _touches(place.box, shape[0])}
+        inner = [crop for k, (_, crop) in enumerate(attempt.found) if k not in edge]
+        least = _CUT * _confidence(inner)
+        return {k for k in edge if attempt.found[k][1].decoded.confidence < least}
 
     def _clearest_turn(self, grey: Grey, attempt: _Attempt) -> int:
         """The turn in which the page makes most sense, that of `attempt` unless another is clearly better.
@@ -169,6 +184,11 @@ class PageReader:
             glyphs.append(Glyph(character.text, character.confidence, box, rejected))
             text += REJECTED if rejected else character.text
         return Line(text.strip(), crop.decoded.confidence, place.box, tuple(glyphs), joined=True)
+
+
+def _touches(box: Box, height: int) -> bool:
+    """Whether a box touches the upper or the lower edge of a picture so high."""
+    return box.y <= _TOUCH * box.h or box.y + box.h >= height - _TOUCH * box.h
 
 
 def _is_attached(text: str) -> bool:
