@@ -321,7 +321,7 @@ def test_a_reader_that_leaves_early_is_no_error(drawn_bundle: Bundle, page: Path
 
 def test_closed_standard_output_is_no_error() -> None:
     called = subprocess.run(
-        f"{sys.executable} -m edge_hwr.cli models >&-", shell=True, stderr=subprocess.PIPE, text=True, timeout=60
+        f"{sys.executable} -m edge_hwr models >&-", shell=True, stderr=subprocess.PIPE, text=True, timeout=60
     )
     assert (called.returncode, called.stderr) == (0, "")
 

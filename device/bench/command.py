@@ -24,6 +24,7 @@ from .compare import compare, slower_than
 from .formats import print_tables, print_warnings, to_html, to_markdown
 from .live import measure_live
 from .measure import Budget, measure_by_turns
+from .option_types import Counts, Share
 from .pages import describe_pages, drawn_dataset, drawn_page
 from .report import (
     SCHEMA,
@@ -51,43 +52,6 @@ _SEED = 0
 _MOST_IN_BATCH = 4096
 
 
-class _Counts(click.ParamType[tuple[int, ...]]):
-    """Whole numbers from 1 to `most`, with commas between them."""
-
-    name = "counts"
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            counts = tuple(dict.fromkeys(int(part) for part in str(value).split(",")))
-        except ValueError:
-            counts = ()
-        if not counts or min(counts) < 1 or max(counts) > self._most:
-            self.fail(f"{value!r} is not a list of numbers like 1,2,4, each at most {self._most}", param, ctx)
-        return counts
-
-
-class _Share(click.ParamType[float]):
-    """A percentage, with or without its sign; gives a share of 1."""
-
-    name = "percentage"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            share = float(str(value).removesuffix("%")) / 100
-        except ValueError:
-            share = -1.0
-        if not 0 <= share < float("inf"):
-            self.fail(f"{value!r} is not a percentage like 10%", param, ctx)
-        return share
-
-
 _FILE = click.Path(path_type=Path)
 
 
@@ -100,11 +64,11 @@ _FILE = click.Path(path_type=Path)
 @click.option("--seconds", type=FiniteRange(min=0.1), metavar="S", help="How long to measure.  [default: 10]")
 @click.option("--runs", type=click.IntRange(min=1), metavar="N", help="Measure each case N times instead.")
 @click.option(
-    "--threads", type=_Counts(MOST_THREADS), metavar="N,...", help="Threads of the model.  [default: 1, and all cores]"
+    "--threads", type=Counts(MOST_THREADS), metavar="N,...", help="Threads of the model.  [default: 1, and all cores]"
 )
 @click.option(
     "--batches",
-    type=_Counts(_MOST_IN_BATCH),
+    type=Counts(_MOST_IN_BATCH),
     default="1,8,32",
     show_default=True,
     metavar="N,...",
@@ -121,7 +85,7 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--fail-if-slower",
-    type=_Share(),
+    type=Share(),
     metavar="P%",
     help="With --compare: exit 1 if B is slower by more, or that cannot be told.",
 )
