@@ -1,9 +1,9 @@
 """What a cold start costs: run as a program, in a process of its own, it measures that process.
 
-    python -m edge_hwr.device.bench.cold MODEL bundle|plain THREADS
+    python -m edge_hwr.device.bench.cold MODEL THREADS < PAGE
 
-prints one JSON object. In a process that has measured other things, imports would be free and the peak of the memory
-somebody else's.
+prints one JSON object. A bundle reads the PAGE, an array as npy files have it; where that is empty, the bare model is
+invoked. In a process that has measured other things, imports would be free and the peak of the memory somebody else's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 
 _STARTED = time.monotonic()  # before the imports, which are part of what is measured
 
+import io  # noqa: E402
 import json  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
@@ -29,6 +30,8 @@ from .bare import BareModel  # noqa: E402
 from .pages import drawn_page  # noqa: E402
 from .subject import Subject  # noqa: E402
 
+_IMPORTED = time.monotonic()
+
 _STARTS = 3
 _TIMEOUT_S = 120.0
 
@@ -38,36 +41,40 @@ def measure_cold_start(subject: Subject, threads: int) -> dict[str, Any]:
 
     `peak_mb` is in MiB, None on systems that do not tell; all of Python and OpenCV is in it.
     """
-    kind = "bundle" if subject.bundle else "plain"
-    command = [sys.executable, "-P", "-m", __name__, str(subject.path), kind, str(threads)]
+    command = [sys.executable, "-P", "-m", __name__, str(subject.path), str(threads)]
+    page = io.BytesIO()
+    if subject.bundle:  # drawn here: it would be in the time and in the memory of what is measured
+        np.save(page, drawn_page(subject.bundle))
     starts = []
     for _ in range(_STARTS):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True)
+            done = subprocess.run(command, input=page.getvalue(), capture_output=True, timeout=_TIMEOUT_S, check=True)
             starts.append(json.loads(done.stdout))
         except (subprocess.SubprocessError, OSError, ValueError) as error:
-            said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1:]
-            raise ModelError(f"model {subject.name} does not run in a fresh process: {''.join(said)}") from error
+            said = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace")
+            last = "".join(said.strip().splitlines()[-1:])
+            raise ModelError(f"model {subject.name} does not run in a fresh process: {last}") from error
     return {
         key: None if starts[0][key] is None else float(np.median([start[key] for start in starts])) for key in starts[0]
     }
 
 
 def _main() -> None:
-    path, kind, threads = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    path, threads, page = Path(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer.read()
     run: Callable[[], object]
-    imported = time.monotonic()
-    if kind == "bundle":
-        reader = Reader(path, threads=threads)
-        run = partial(reader.read, drawn_page(reader.bundle))
+    if page:
+        grey = np.load(io.BytesIO(page))
+        begun = time.monotonic()
+        run = partial(Reader(path, threads=threads).read, grey)
     else:
+        begun = time.monotonic()
         run = BareModel(path.read_bytes(), threads=threads).run
     loaded = time.monotonic()
     run()
     first = time.monotonic()
     measured = {
-        "import_ms": 1000 * (imported - _STARTED),
-        "load_ms": 1000 * (loaded - imported),
+        "import_ms": 1000 * (_IMPORTED - _STARTED),
+        "load_ms": 1000 * (loaded - begun),
         "first_ms": 1000 * (first - loaded),
         "peak_mb": _peak_mb(),
     }

@@ -14,30 +14,28 @@ from rich.console import Console
 
 from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset, open_crops
-from edge_hwr.errors import SinkError, UsageError
+from edge_hwr.errors import UsageError
 from edge_hwr.option_types import MOST_THREADS, FiniteRange
 from edge_hwr.reader import Reader
 
 from ..sources import Source, open_source
 from .cold import measure_cold_start
 from .compare import compare, slower_than
-from .formats import print_tables, print_warnings, to_html, to_markdown
+from .formats import print_tables, print_warnings
 from .live import measure_live
 from .measure import Budget, measure_by_turns
 from .option_types import Counts, Share
+from .outputs import Outputs
 from .pages import describe_pages, drawn_dataset, drawn_page
 from .report import (
     SCHEMA,
     Report,
     Series,
     add_overheads,
-    check_writable,
     describe_machine,
     describe_series,
-    dump,
     load,
     now_in_words,
-    save,
 )
 from .soak import soak
 from .subject import Subject, check_accuracy, open_subjects
@@ -47,10 +45,9 @@ from .watch import BoardWatch, warnings_about
 
 _SECONDS = 10.0
 _SEED = 0
-
-
 _MOST_IN_BATCH = 4096
-
+_WIDE = 160
+"""Characters to a line where nobody looks at it through a terminal."""
 
 _FILE = click.Path(path_type=Path)
 
@@ -61,7 +58,12 @@ _FILE = click.Path(path_type=Path)
     "--source", metavar="S", help="Read frames of this camera, video or picture (as run does), not drawn ones."
 )
 @click.option("--data", metavar="DATASET", help="Check the accuracy on this dataset, not on drawn writing.")
-@click.option("--seconds", type=FiniteRange(min=0.1), metavar="S", help="How long to measure.  [default: 10]")
+@click.option(
+    "--seconds",
+    type=FiniteRange(min=0.1),
+    metavar="S",
+    help="How long to measure, besides starts and warm-up.  [default: 10]",
+)
 @click.option("--runs", type=click.IntRange(min=1), metavar="N", help="Measure each case N times instead.")
 @click.option(
     "--threads", type=Counts(MOST_THREADS), metavar="N,...", help="Threads of the model.  [default: 1, and all cores]"
@@ -77,7 +79,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--soak", "minutes", type=FiniteRange(min=0.01), metavar="MINUTES", help="Then read drawn pages on, for so long."
 )
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the report as JSON.")
+@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the report as JSON; - prints it.")
 @click.option("--markdown", "markdown_file", type=_FILE, metavar="FILE", help="Write it as Markdown.")
 @click.option("--html", "html_file", type=_FILE, metavar="FILE", help="Write it as a page with charts.")
 @click.option(
@@ -109,11 +111,14 @@ def bench(
     MODEL is a shipped bundle, a path to one, or a plain .tflite, of which only the invoke is measured; digits by
     default. Several models, for example one network in several precisions, are measured in turns.
     """
-    console = Console(highlight=False)
-    outputs = [path for path in (json_file, markdown_file, html_file) if path]
+    outputs = Outputs(json_file, markdown_file, html_file)
+    console = Console(highlight=False, stderr=outputs.printed)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)  # a log may have lines of any length
     if compared:
-        if models or outputs:
-            raise UsageError("--compare takes two reports, measures and writes nothing: leave models and files out")
+        measuring = (source, data, seconds, runs, threads, minutes)
+        if models or outputs.paths or any(option is not None for option in measuring):
+            raise UsageError("--compare takes two reports, measures and writes nothing: leave all else out")
         return _compare(*compared, fail_if_slower, console)
     if fail_if_slower is not None:
         raise UsageError("--fail-if-slower needs --compare A.json B.json")
@@ -121,29 +126,23 @@ def bench(
         raise UsageError("give --seconds or --runs, not both")
     if source is not None and minutes is not None:
         raise UsageError("--soak reads drawn pages again and again: leave --source out")
-    for path in outputs:
-        check_writable(path)
+    if not all((source is None or source, data is None or data, *models)):
+        raise UsageError("the name of a model, a source or a dataset is empty")
+    outputs.check([*(name for name in models if Path(name).is_file()), *filter(None, (source, data))])
     budget = Budget(runs=runs) if runs is not None else Budget(seconds=seconds or _SECONDS)
     report = _measure(
         open_subjects(models or ("digits",)),
-        source=open_source(source) if source else None,
-        dataset=open_crops(data) if data else None,
+        source=None if source is None else open_source(source),
+        dataset=None if data is None else open_crops(data),
         budget=budget,
         threads=threads or tuple(sorted({1, len(os.sched_getaffinity(0))})),
         batches=batches,
         minutes=minutes,
     )
+    written = outputs.save(report)  # before it is printed, which may fail: whoever reads that may have gone
     print_tables(report_tables(report), console)
     print_warnings(report["warnings"], console)
-    failed = False
-    for file, draw in ((json_file, dump), (markdown_file, to_markdown), (html_file, to_html)):
-        try:
-            if file:
-                save(file, draw(report))
-        except SinkError as error:  # the others may have a place
-            click.echo(f"edge-hwr: error: {error}", err=True)
-            failed = True
-    return 1 if failed else 0
+    return 0 if written else 1
 
 
 def _measure(
@@ -189,10 +188,13 @@ def _measure(
         series += [describe_series(case, timing) for (case, _), timing in zip(cases, timings, strict=True)]
     add_overheads(series)
     curve = None
+    warnings = []
     if minutes is not None:
-        _tell(f"soak of {minutes:g} minutes")
+        _tell(f"soak of {minutes:g} minutes; Ctrl-C ends it early")
         case, run = frame_case(*bundles[0], threads[0])
         curve = {"model": case.model, "threads": case.threads, **soak(run, minutes, watch)}
+        if curve["minutes"] < minutes:
+            warnings.append(f"the soak was interrupted after {curve['minutes']:.1f} of {minutes:g} minutes")
     board = watch.summary()
     return {
         "schema": SCHEMA,
@@ -207,7 +209,7 @@ def _measure(
             "seed": _SEED,
         },
         "board": board,
-        "warnings": warnings_about(board, series),
+        "warnings": warnings + warnings_about(board, series),
         "models": described,
         "source": from_source,
         "series": series,
@@ -248,7 +250,9 @@ def _compare(before: Path, after: Path, share: float | None, console: Console) -
     try:
         differences, missing = compare(*reports)
         warnings = [[str(warning) for warning in report["warnings"]] for report in reports]
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, UsageError):
+            raise
         raise UsageError(f"reports {before}, {after}: not whole reports of edge-hwr bench ({error!r})") from error
     print_tables([difference_table(differences, f"{after.name} against {before.name}")], console)
     for path, found in zip((before, after), warnings, strict=True):

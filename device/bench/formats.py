@@ -27,8 +27,14 @@ def print_tables(tables: Iterable[Table], console: Console) -> None:
             padding=(0, 2, 0, 0),
         )
         for number, heading in enumerate(table.header):
+            # Where there is not room enough, words go on below; a figure that is cut short says something else.
+            words = number < table.words
             drawn.add_column(
-                heading, justify="left" if number < table.words else "right", header_style="dim", no_wrap=number == 0
+                heading,
+                justify="left" if words else "right",
+                overflow="fold" if words else "ellipsis",
+                header_style="dim",
+                no_wrap=not words,
             )
         for row in table.rows:
             drawn.add_row(*map(Text, row))

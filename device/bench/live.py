@@ -76,7 +76,7 @@ def measure_live(
     timings = []
     for index, warmed in enumerate(warm_ups):
         runs = collector.runs[index]
-        timing = Timings(warmed)
+        timing = Timings(warmed, processor_s=turns.processor_s[index], elapsed_s=turns.elapsed_s[index])
         for start in range(0, len(runs), _BLOCK):
             timing.add(runs[start : start + _BLOCK])
         timings.append(timing)
@@ -101,12 +101,17 @@ class _Turns:
         self._rng = rng
         self._round: list[int] = []
         self.current = 0
+        self.processor_s, self.elapsed_s = ([0.0] * len(readers) for _ in range(2))
 
     def read(self, grey: NDArray[np.uint8], /) -> Reading:
         if not self._round:
             self._round = self._rng.permutation(len(self._readers)).tolist()
         self.current = self._round.pop()
-        return self._readers[self.current].read(grey)
+        started, processor = time.monotonic(), time.thread_time()
+        reading = self._readers[self.current].read(grey)
+        self.processor_s[self.current] += time.thread_time() - processor
+        self.elapsed_s[self.current] += time.monotonic() - started
+        return reading
 
 
 class _Collector:

@@ -86,15 +86,17 @@ def measure_by_turns(
     `between` is called before each block, untimed.
     """
     timings = [Timings(warm_up(case)) for case in cases]
-    sizes = [_block_size(case, budget) for case in cases]
+    sizes = [_block_size(case) for case in cases]
     deadline = time.monotonic() + budget.seconds
     first = True
     while first or time.monotonic() < deadline:
         for index in rng.permutation(len(cases)).tolist():
             if not first and time.monotonic() >= deadline:
                 break
-            between()
-            _measure_block(cases[index], sizes[index], timings[index])
+            size = sizes[index] if budget.runs is None else min(sizes[index], budget.runs - timings[index].runs)
+            if size > 0:
+                between()
+                _measure_block(cases[index], size, timings[index])
         first = False
         if budget.runs is not None and min(timing.runs for timing in timings) >= budget.runs:
             break
@@ -110,8 +112,7 @@ def _measure_block(case: Run, size: int, timings: Timings) -> None:
     timings.add(block)
 
 
-def _block_size(case: Run, budget: Budget) -> int:
+def _block_size(case: Run) -> int:
     """Runs that take some ten milliseconds: fewer would measure the turn-taking, more would let the clock drift."""
     size = math.ceil(_BLOCK_MS / max(1e-4, min(case()["total"] for _ in range(3))))
-    size = min(max(size, _LEAST_BLOCK), _LARGEST_BLOCK)
-    return size if budget.runs is None else min(size, budget.runs)
+    return min(max(size, _LEAST_BLOCK), _LARGEST_BLOCK)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import tempfile
 import time
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
@@ -91,18 +90,6 @@ def save(path: Path, text: str) -> None:
         write_atomically(path, text.encode())
     except OSError as error:
         raise SinkError(f"report {path}: {error.strerror or error}: not written") from error
-
-
-def check_writable(path: Path) -> None:
-    """`UsageError` at once for a place where no report can be written, rather than after minutes of measuring."""
-    if path.is_dir():
-        raise UsageError(f"report {path}: a folder, not a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"report {path}: there is no folder {path.parent}")
-    try:
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise UsageError(f"report {path}: nothing can be written to {path.parent}: {error.strerror}") from error
 
 
 def load(path: Path) -> Report:

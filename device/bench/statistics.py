@@ -53,8 +53,10 @@ def summarise(blocks: Sequence[Sequence[float]]) -> dict[str, Any]:
 def bootstrap_ratio(before: Sequence[float], after: Sequence[float], rng: np.random.Generator) -> Ratio:
     """Ratio of the medians of two sets of block medians, with its percentile bootstrap interval.
 
-    B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979.
+    B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979. ValueError for none.
     """
+    if not (len(before) and len(after)):
+        raise ValueError("no blocks of runs")
     resampled = _medians(after, rng) / _medians(before, rng)
     low, high = np.percentile(resampled, (2.5, 97.5))
     return Ratio(float(np.median(after) / np.median(before)), float(low), float(high))

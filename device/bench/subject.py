@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from edge_hwr import metrics
 from edge_hwr.bundle import Bundle, load_model, open_bundle, shipped_bundles, verify_golden
 from edge_hwr.datasets import Dataset
-from edge_hwr.errors import BundleError
+from edge_hwr.errors import BundleError, ModelError
 from edge_hwr.evaluate import evaluate
 from edge_hwr.evaluate_lines import predict_lines
 
@@ -47,25 +48,43 @@ def open_subjects(models: tuple[str, ...]) -> list[Subject]:
     `BundleError` for a file that is neither a bundle nor a TFLite flatbuffer; `ModelError` for a model that does not
     run here, or whose input nobody can guess.
     """
-    subjects: list[Subject] = []
+    opened: list[tuple[Path, bytes, Bundle | None]] = []
     for model in models:
         bundle = _open(model)
         path = bundle.path if bundle else Path(model)
         flatbuffer = bundle.flatbuffer if bundle else path.read_bytes()
-        if bundle and bundle.metadata.task == "line":
-            load_model(bundle)
-        else:
-            BareModel(flatbuffer).run()
-        taken = {subject.name for subject in subjects}
-        name = bundle.metadata.name if bundle else path.stem
-        if name in taken and bundle:
-            name = f"{name} ({bundle.metadata.precision})"
-        if name in taken:
-            name = str(path)
-        if name in taken:
+        try:
+            if bundle and bundle.metadata.task == "line":
+                load_model(bundle)
+            else:
+                BareModel(flatbuffer).run()
+        except ModelError as error:
+            cut = "" if bundle else ", or the file was cut short"
+            raise ModelError(f"model {path}: {error}{cut}") from error
+        if path.resolve() in [known.resolve() for known, _, _ in opened]:
             raise BundleError(f"model {path}: named twice")
-        subjects.append(Subject(name, path, flatbuffer, bundle))
-    return subjects
+        opened.append((path, flatbuffer, bundle))
+    names = _names([(path, bundle) for path, _, bundle in opened])
+    return [Subject(name, *one) for name, one in zip(names, opened, strict=True)]
+
+
+def _names(models: Sequence[tuple[Path, Bundle | None]]) -> list[str]:
+    """A name for each: its own where no other has it, or that with its precision, or so much of its path."""
+    own = [bundle.metadata.name if bundle else path.stem for path, bundle in models]
+    precise = [f"{name} ({bundle.metadata.precision})" if bundle else name
+               for name, (_, bundle) in zip(own, models, strict=True)]  # fmt: skip
+    places = [path.resolve() for path, _ in models]
+    return [
+        next((names[index] for names in (own, precise) if names.count(names[index]) == 1), None)
+        or _told_apart(place, [other for other in places if other != place])
+        for index, place in enumerate(places)
+    ]
+
+
+def _told_apart(path: Path, others: Sequence[Path]) -> str:
+    """The shortest end of a path that none of the others has."""
+    ends = ["/".join(path.parts[-count:]) for count in range(1, len(path.parts) + 1)]
+    return next((end for end in ends if not any(f"{other}".endswith(f"/{end}") for other in others)), str(path))
 
 
 def check_accuracy(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class BoardWatch:
     def __init__(self, look: Callable[[], Condition] = condition) -> None:
         self._look = look
         self.before = self.last = look()
-        self._during = [self.before]
+        self._during: list[Condition] = []
         self._next = time.monotonic() + _PERIOD_S
 
     def sample(self) -> None:
@@ -35,9 +35,10 @@ class BoardWatch:
     def summary(self) -> dict[str, Any]:
         """Before, during and after: of what varies in between, the extremes."""
         after = self._look()
-        every = [*self._during, after]
+        every = [self.before, *self._during, after]
         temperatures = [state.temperature_c for state in every if state.temperature_c is not None]
-        clocks = [state.clock_mhz for state in every if state.clock_mhz is not None]
+        # A clock that rests before and after says nothing of how fast it was.
+        clocks = [state.clock_mhz for state in self._during or every if state.clock_mhz is not None]
         flags = [state.flags for state in every if state.flags is not None]
         return {
             "before": self.before.to_json(),
@@ -63,7 +64,7 @@ def warnings_about(board: Mapping[str, Any], series: Iterable[Mapping[str, Any]]
         if share is not None and one["threads"] == 1 and share < _LEAST_PROCESSOR_SHARE:
             found.append(f"{name}: other programs took {1 - share:.0%} of the processor's time: end them and repeat")
         if total["runs"] < _LEAST_RUNS_FOR_P99:
-            found.append(f"{name}: {total['runs']} runs are too few for a 99th percentile: give more --seconds")
+            found.append(f"{name}: too few runs ({total['runs']}) for a 99th percentile: measure for longer")
     return found
 
 

@@ -249,6 +249,11 @@ def test_reports_that_cannot_be_compared(written: Path, tmp_path: Path, capsys: 
         other.write_text(content)
         assert complaint in refused(capsys, "--compare", report, other)
     assert "No such file" in refused(capsys, "--compare", report, tmp_path / "missing.json")
+    for blocks in ([], ["x"] * 9):
+        odd = json.loads(report.read_text())
+        odd["series"][0]["stages"]["total"]["blocks"] = blocks
+        other.write_text(json.dumps(odd))
+        assert "not whole reports" in refused(capsys, "--compare", other, report)
     shorter = json.loads(report.read_text())
     shorter["series"] = [{**one, "model": "another"} for one in shorter["series"]]
     other.write_text(json.dumps(shorter))
@@ -324,6 +329,69 @@ def test_a_full_disk_leaves_no_report(drawn_bundle: Bundle, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_report_is_written_though_nobody_reads_what_is_printed(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edge_hwr", "bench", str(drawn_bundle.path), *QUICK, "--json", "out.json"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    validate(json.loads((tmp_path / "out.json").read_text()))
+
+
+def test_a_report_may_be_printed(drawn_bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench(drawn_bundle.path, *QUICK, "--json", "-") == 0
+    out, err = capsys.readouterr()
+    validate(json.loads(out))
+    assert "The bare invoke" in err
+
+
+def test_ctrl_c_ends_a_soak_early_and_what_was_measured_is_kept(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edge_hwr", "bench", str(drawn_bundle.path), *QUICK, "--soak", "10"]
+    with subprocess.Popen(
+        [*command, "--json", "o.json"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "soak" in line:
+                break
+        time.sleep(4)  # a window of the soak takes two and a half seconds
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    report = json.loads((tmp_path / "o.json").read_text())
+    validate(report)
+    assert 0 < report["soak"]["minutes"] < 1
+    assert "the soak was interrupted after 0.1 of 10 minutes" in report["warnings"]
+    assert "Soak" in out
+
+
+def test_models_of_one_name_are_told_apart_by_their_folders(drawn_bundle: Bundle, tmp_path: Path) -> None:
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "drawn.tflite").write_bytes(drawn_bundle.path.read_bytes())
+    models = [tmp_path / folder / "drawn.tflite" for folder in ("before", "after")]
+    assert bench(*models, *QUICK, "--json", tmp_path / "out.json") == 0
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert [model["name"] for model in report["models"]] == ["before/drawn.tflite", "after/drawn.tflite"]
+
+
+def test_a_report_is_written_over_nothing_that_is_read(
+    drawn_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.tflite").write_bytes(drawn_bundle.path.read_bytes())
+    (tmp_path / "data" / "1").mkdir(parents=True)
+    cv2.imwrite("page.png", draw_page(drawn_bundle.labels))
+    cv2.imwrite("data/1/a.png", draw_page(drawn_bundle.labels))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert "is measured" in refused(capsys, "mine.tflite", "--json", "./mine.tflite")
+    assert "is measured" in refused(capsys, "mine.tflite", "--source", "page.png", "--html", "page.png")
+    assert "is measured" in refused(capsys, "mine.tflite", "--data", "data", "--markdown", "data/1/a.png")
+    assert "another form" in refused(capsys, "mine.tflite", "--json", "out", "--html", "./out")
+    assert "that is a model" in refused(capsys, "--json", "lines-nano")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_ctrl_c_leaves_no_report(drawn_bundle: Bundle, tmp_path: Path) -> None:
     command = [
         sys.executable,
@@ -361,6 +429,9 @@ def test_ctrl_c_leaves_no_report(drawn_bundle: Bundle, tmp_path: Path) -> None:
         (["--fail-if-slower", "-5"], "not a percentage"),
         (["--json", "/no/such/folder/report.json"], "there is no folder"),
         (["--json", "/tmp"], "a folder"),
+        (["--json", "/dev/null"], "a pipe or a device"),
+        (["--source", ""], "is empty"),
+        (["--data", ""], "is empty"),
         (["--seconds", "0"], "--seconds"),
         (["--seconds", "nan"], "not a finite number"),
         (["--soak", "inf"], "not a finite number"),
@@ -380,7 +451,8 @@ def test_options_that_do_not_go_together(
     plain: Path, drawn_bundle: Bundle, written: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = written / "report.json"
-    assert "leave models and files out" in refused(capsys, drawn_bundle.path, "--compare", report, report)
-    assert "leave models and files out" in refused(capsys, "--compare", report, report, "--markdown", "out.md")
+    assert "leave all else out" in refused(capsys, drawn_bundle.path, "--compare", report, report)
+    assert "leave all else out" in refused(capsys, "--compare", report, report, "--markdown", "out.md")
+    assert "leave all else out" in refused(capsys, "--compare", report, report, "--seconds", "3")
     assert "need a bundle" in refused(capsys, plain, "--soak", "1")
     assert "named twice" in refused(capsys, plain, plain, plain)

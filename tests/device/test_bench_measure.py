@@ -70,6 +70,12 @@ def test_the_smallest_budget_still_measures_every_case(budget: Budget) -> None:
     assert all(timing.runs >= 1 for timing in timings)
 
 
+def test_so_many_runs_are_so_many_of_fast_cases_and_of_slow_ones() -> None:
+    cases = [lambda ms=ms: {"total": ms} for ms in (0.1, 3.0, 20.0)]  # type: ignore[misc]
+    timings = measure_by_turns(cases, Budget(runs=50), np.random.default_rng(0))
+    assert [timing.runs for timing in timings] == [50, 50, 50]
+
+
 def test_time_lost_to_others_is_seen() -> None:
     def wait() -> dict[str, float]:
         time.sleep(0.002)  # the processor goes to somebody else

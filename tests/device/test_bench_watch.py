@@ -35,8 +35,15 @@ def seen(monkeypatch: pytest.MonkeyPatch, *conditions: Condition) -> dict[str, A
     ],
 )
 def test_what_happens_in_between_is_seen(during: Condition, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    (warning,) = warnings_about(seen(monkeypatch, FINE, during, FINE), [])
+    (warning,) = warnings_about(seen(monkeypatch, FINE, FINE, during, FINE), [])
     assert complaint in warning
+
+
+def test_a_clock_that_rests_before_and_after_is_no_wandering_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = replace(FINE, clock_mhz=1500.0)
+    board = seen(monkeypatch, rest, FINE, FINE, rest)
+    assert board["during"]["clock_mhz_min"] == 2400.0
+    assert warnings_about(board, []) == []
 
 
 def test_a_dip_between_two_looks_is_remembered_by_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +85,7 @@ def one_series(**changes: Any) -> dict[str, Any]:
     [
         ({"warm_up": {"runs": 900, "settled": False}}, "had not settled after 900 runs"),
         ({"on_processor": 0.6}, "other programs took 40% of the processor's time"),
-        ({"stages": {"total": {"runs": 99}}}, "99 runs are too few"),
+        ({"stages": {"total": {"runs": 99}}}, "too few runs (99) for a 99th percentile"),
     ],
 )
 def test_each_series_is_judged(changes: dict[str, Any], complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
