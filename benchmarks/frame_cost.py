@@ -16,6 +16,7 @@ import time
 
 import cv2
 import numpy as np
+import one_line
 
 from edge_hwr.device.scene import Scene
 from edge_hwr.layout import find_glyphs
@@ -42,6 +43,7 @@ def yardstick(page: np.ndarray) -> None:
 def measure(model: str, runs: int) -> dict[str, float]:
     cv2.setNumThreads(1)
     page, reader = forty_digits_page(), Reader(model, threads=1)
+    one_line.check_reads_glyphs(reader)
     if len(find_glyphs(page)) != 40:
         raise SystemExit("the layout does not find the forty digits: the figures would mean nothing")
     scene = Scene()
@@ -71,7 +73,7 @@ def measure(model: str, runs: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="digits", help="shipped name or path of a bundle")
-    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--runs", type=one_line.count, default=300)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures = measure(options.model, options.runs)
@@ -84,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

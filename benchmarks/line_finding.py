@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import one_line
 from numpy.typing import NDArray
 from pasted_pages import KINDS, paste_page, read_lines
 
@@ -30,7 +31,7 @@ Picture = NDArray[np.uint8]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--data", type=one_line.folder, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--pasted", type=int, default=60, help="how many pages to paste; 0 for none")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--draw", type=Path, help="a folder for the pages with what was found on them")
@@ -120,4 +121,4 @@ def drawn(grey: Picture, layout: PageLayout) -> Picture:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

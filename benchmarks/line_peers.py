@@ -26,6 +26,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import one_line
 from line_page import draw_curve, render
 from line_readers import LinePeer, PagePicture, edge_hwr, rapidocr, tesseract
 from peers import MissingPeerError
@@ -245,7 +246,7 @@ def measure(data: Path, unipen: Path, models: Sequence[str], kept: Kept) -> dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=one_line.folder)
     parser.add_argument("--unipen", type=Path, required=True, metavar="FILE.zip")
     parser.add_argument("--model", dest="models", action="append", metavar="M", help="a shipped line model, or a path")
     parser.add_argument("--again", action="store_true", help="forget what the peers said in earlier runs")
@@ -272,4 +273,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

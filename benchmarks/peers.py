@@ -27,6 +27,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import one_line
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.datasets import open_dataset
@@ -218,7 +219,7 @@ def compare_networks(float32: Path, seconds: float) -> tuple[list[dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--float32", type=Path, default=ROOT / "build/digits-float32.tflite", help="float32 network")
-    parser.add_argument("--seconds", type=float, default=10.0, help="for the runtimes")
+    parser.add_argument("--seconds", type=one_line.seconds, default=10.0, help="for the runtimes")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -237,4 +238,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

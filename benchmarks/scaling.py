@@ -16,6 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import one_line
 
 from edge_hwr.device.bench.charts import Curve, line_chart
 from edge_hwr.device.bench.measure import Budget, Run, measure_by_turns
@@ -30,6 +31,7 @@ STAGES = ("layout", "preprocess", "invoke", "decode", "total")
 
 def measure(model: str, seconds: float) -> list[dict[str, Any]]:
     reader = Reader(model)
+    one_line.check_reads_glyphs(reader)
     points: list[dict[str, Any]] = [
         {"chart": "glyphs", "width": 1920, "height": 1080, "glyphs": n, "glyph_height": 30} for n in GLYPHS
     ]
@@ -62,7 +64,7 @@ def straightness(points: list[tuple[float, float]]) -> tuple[float, float, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="digits", help="shipped name or path of a bundle")
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=one_line.seconds, default=20.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--charts", type=Path, metavar="FOLDER", help="write scaling-glyphs.svg and scaling-pixels.svg")
     options = parser.parse_args()
@@ -87,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

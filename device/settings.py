@@ -16,7 +16,7 @@ from typing import Any
 from edge_hwr.bundle import shipped_bundles
 from edge_hwr.errors import UsageError
 from edge_hwr.language_model import shipped_language_models
-from edge_hwr.option_types import MOST_THREADS
+from edge_hwr.runtime import MOST_THREADS
 
 from .region import Region
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.ctc import decode_greedy
 from edge_hwr.errors import BundleError, UsageError
-from edge_hwr.files import read_file, write_atomically
+from edge_hwr.files import file_path, read_file, write_atomically
 from edge_hwr.line_preprocess import LinePreprocessing, line_preprocessing_digest
 from edge_hwr.line_runtime import LineModel
 from edge_hwr.preprocess import GlyphPreprocessing, preprocessing_digest
@@ -185,7 +185,7 @@ def _best_text(raw: NDArray[Any], labels: Sequence[str]) -> str:
 
 
 def _find(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path)
+    path = file_path(name_or_path)
     shipped = shipped_bundles()
     if str(name_or_path) in shipped:
         return SHIPPED / f"{path}.tflite"

@@ -22,11 +22,14 @@ from edge_hwr.picture import read_colour_picture, read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.reading import Reading
 
+_SHOWN = 20
+"""Characters of a model that are listed; of more, their number is told."""
+
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--model", default="digits", show_default=True, metavar="M", help="A shipped bundle, or a path to one.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per image and line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each image, on a line of its own.")
 @click.option(
     "--annotate",
     "annotated",
@@ -81,7 +84,7 @@ def read(
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per model and line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each model, on a line of its own.")
 def models(as_json: bool) -> None:
     """List the models that ship, with size and accuracy."""
     bundles = [open_bundle(name) for name in shipped_bundles()]
@@ -99,7 +102,7 @@ def models(as_json: bool) -> None:
             metadata.task,
             f"{bundle.size:,}",
             metadata.precision,
-            metadata.charset,
+            metadata.charset if len(metadata.charset) <= _SHOWN else f"{len(metadata.charset)} characters",
             _accuracies(metadata),
         )
     Console(highlight=False, markup=False).print(table)

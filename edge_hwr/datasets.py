@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import DatasetError, PictureError
-from edge_hwr.files import shown
+from edge_hwr.files import file_path, shown
 from edge_hwr.label_table import LABELS, LabelTable, open_table
 from edge_hwr.picture import Picture, decode_picture, is_light_on_dark
 
@@ -83,7 +83,7 @@ def open_dataset(path: str | Path) -> Dataset:
 
     `DatasetError` tells what is wrong with it.
     """
-    path = Path(path)
+    path = file_path(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise DatasetError(f"dataset {path}: neither a file nor a folder")
     try:

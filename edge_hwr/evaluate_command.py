@@ -20,8 +20,10 @@ from edge_hwr.errors import RuntimeMissingError, UsageError
 from edge_hwr.evaluate import Evaluation, Predictions, predict, summarise
 from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lines, summarise_lines
 from edge_hwr.evaluate_pages import PageEvaluation, evaluate_pages
+from edge_hwr.label_table import LABELS
 from edge_hwr.language_model import open_language_model
-from edge_hwr.option_types import LEXICON, MOST_THREADS
+from edge_hwr.option_types import LEXICON
+from edge_hwr.runtime import MOST_THREADS
 
 _REPORT_WRITERS = {
     "glyph": "edge_hwr.export.report:write_report",
@@ -66,9 +68,11 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     check_crops(samples)
     write_report = None
     if report is not None:
-        if report.resolve() == Path(dataset).resolve():
+        folder = Path(dataset).resolve()
+        # Of one that names its pictures, others beside them are not read.
+        if report.resolve() == folder or (report.resolve().is_relative_to(folder) and not (folder / LABELS).is_file()):
             raise UsageError(
-                f"--report {report}: is the dataset, whose pictures may be written over: name another folder"
+                f"--report {report}: is in the dataset, whose pictures it may write over or become: name another folder"
             )
         if not (report / "report.html").exists() and any(report.glob("*.png")):
             raise UsageError(f"--report {report}: holds pictures of another making: name another folder")

@@ -8,6 +8,18 @@ import os
 import stat
 from pathlib import Path
 
+from edge_hwr.errors import UsageError
+
+
+def file_path(name: object) -> Path:
+    """The path of a file that somebody names; `UsageError` for what names none."""
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(f"the path of a file is wanted, not {type(name).__name__}")
+    path = os.fspath(name)
+    if not path or "\0" in str(path):
+        raise UsageError(f"{path!r}: no name of a file")
+    return Path(os.fsdecode(path))
+
 
 def read_file(path: str | Path) -> bytes:
     """What a file holds; `OSError` for a pipe or a device, too, which would be waited for."""

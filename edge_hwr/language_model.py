@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import LanguageModelError
-from edge_hwr.files import read_file, write_atomically
+from edge_hwr.files import file_path, read_file, write_atomically
 from edge_hwr.sealed_zip import is_sealed, seal
 
 SCHEMA = 2
@@ -179,7 +179,7 @@ class LanguageModel:
 
 def open_language_model(name_or_path: str | Path) -> LanguageModel:
     """Open a language model that ships ("fr") or the file at a path; `LanguageModelError` if it cannot be used."""
-    path = Path(name_or_path)
+    path = file_path(name_or_path)
     name = path.name
     if str(name_or_path) in shipped_language_models():
         path = SHIPPED / f"{path}.lexicon"

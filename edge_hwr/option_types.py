@@ -7,9 +7,6 @@ from typing import Any
 
 import click
 
-MOST_THREADS = 256
-"""Of a model: the runtime takes no number that is much larger."""
-
 LEXICON = click.option(
     "--lexicon", metavar="NAME|FILE", help="A language model for models of lines: en, fr, or one of your own."
 )

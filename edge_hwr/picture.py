@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import PictureError
-from edge_hwr.files import read_file, write_atomically
+from edge_hwr.files import file_path, read_file, write_atomically
 from edge_hwr.native_messages import native_messages_caught
 from edge_hwr.picture_header import picture_header, unread_format
 
@@ -46,12 +46,12 @@ def read_picture(path: str | Path) -> Picture:
 
     `PictureError` for a file that is missing, empty, cut short, damaged, no picture, or of more than `MOST_PIXELS`.
     """
-    return decode_picture(_read(Path(path)), str(path))
+    return decode_picture(_read(file_path(path)), str(path))
 
 
 def read_colour_picture(path: str | Path) -> Picture:
     """Like `read_picture`, but BGR: uint8 (height, width, 3)."""
-    return _decode(_read(Path(path)), str(path), cv2.IMREAD_COLOR)
+    return _decode(_read(file_path(path)), str(path), cv2.IMREAD_COLOR)
 
 
 def decode_picture(data: bytes, name: str) -> Picture:

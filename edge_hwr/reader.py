@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from edge_hwr.language_model import open_language_model
 from edge_hwr.page_reader import PageReader
 from edge_hwr.picture import is_light_on_dark
 from edge_hwr.reading import Reading
+from edge_hwr.runtime import MOST_THREADS
 
 _DOUBTFUL, _LEAST_INVERTED = 0.9, 0.6
 """A dark picture that is read with less than the first confidence is read as light ink on dark as well, which is taken
@@ -43,10 +45,11 @@ class Reader:
         lexicon: str | Path | None = None,
         remember: bool = False,
     ) -> None:
-        if threads < 1:
-            raise UsageError(f"a model runs on one thread or more, not on {threads}")
+        if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+            raise UsageError(f"a model runs on one thread or more, up to {MOST_THREADS}, not on {threads}")
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
         self._remember, self._inverted, self._wait = remember, False, 0
+        self._busy = threading.Lock()
         self.held_to_words = False
         """Whether a lexicon holds its text to a list of words: what is none of them is the nearest, and unsure."""
         self._reader: PageReader | GlyphReader
@@ -64,8 +67,15 @@ class Reader:
 
         Milliseconds of each stage are in its `ms`.
         """
-        if grey.ndim != 2 or grey.dtype != np.uint8 or grey.size == 0:
-            raise PictureError(f"a frame must be uint8 of shape (height, width), not {grey.dtype} of {grey.shape}")
+        grey = _checked(grey)
+        if not self._busy.acquire(blocking=False):
+            raise UsageError("a reader belongs to one thread at a time: make one for each")
+        try:
+            return self._read_either_way(grey)
+        finally:
+            self._busy.release()
+
+    def _read_either_way(self, grey: Grey) -> Reading:
         reading = self._read(grey, inverted=self._inverted and is_light_on_dark(grey))
         if self._may_be_inverted(reading, grey):
             other = self._read(grey, inverted=not reading.inverted)
@@ -105,3 +115,15 @@ class Reader:
             remembered=page.remembered,
             inverted=inverted,
         )
+
+
+def _checked(grey: Grey) -> Grey:
+    """A frame as an array of its own kind; `PictureError`, and what to do, for anything else."""
+    if not isinstance(grey, np.ndarray):
+        raise PictureError(f"a frame is an array, not {type(grey).__name__}: read_picture makes one of a file")
+    if grey.ndim == 2 and grey.dtype == np.uint8 and grey.size:
+        return np.asarray(grey)
+    remedy = ": cv2.cvtColor makes colours grey" if grey.ndim == 3 else ""
+    if grey.dtype.kind == "f":
+        remedy = ": numbers from 0 to 1 are to be multiplied by 255 and made uint8"
+    raise PictureError(f"a frame must be uint8 of shape (height, width), not {grey.dtype} of {grey.shape}{remedy}")

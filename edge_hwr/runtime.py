@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from edge_hwr.errors import ModelError, RuntimeMissingError
 from edge_hwr.native_messages import native_messages_dropped
 
+MOST_THREADS = 256
+"""Of a model: the runtime crashes with numbers that are much larger."""
+
 BUCKETS = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64)
 """Batch sizes that interpreters are planned for; other sizes are padded to the next, larger ones cut into chunks."""
 

@@ -81,8 +81,8 @@ def compare(
     """Train classical models and measure them, and bundles, on DATASET.
 
     An SVM, a random forest, a decision tree and a plain neural network (scikit-learn) learn from the glyphs that a
-    recipe's network learns from, drawn from --data as `edge-hwr train` does, so many of them as --samples says. DATASET
-    is what `edge-hwr evaluate` takes.
+    recipe's network learns from, drawn from --data as `edge-hwr train` does (MNIST is downloaded where the recipe wants
+    it and --data has none), so many of them as --samples says. DATASET is what `edge-hwr evaluate` takes.
     """
     from .baselines import draw_sample  # scikit-learn takes a second to load, and only this command needs it
     from .comparison import check_charset, compare_baselines, compare_bundles, draw_comparison

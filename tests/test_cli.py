@@ -239,8 +239,18 @@ def test_a_report_is_not_written_into_its_dataset(edge_hwr, drawn_bundle: Bundle
     before = sorted(path.name for path in page.parent.iterdir())
     called = edge_hwr("evaluate", drawn_bundle.path, page.parent, "--report", page.parent)
     assert called.code == 2
-    assert "is the dataset" in called.error
+    assert "is in the dataset" in called.error
     assert sorted(path.name for path in page.parent.iterdir()) == before
+
+
+def test_a_report_does_not_become_a_character_of_its_dataset(edge_hwr, page: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for character in "12":
+        (tmp_path / "data" / character).mkdir(parents=True)
+        (tmp_path / "data" / character / "a.png").write_bytes(page.read_bytes())
+    called = edge_hwr("evaluate", "digits", tmp_path / "data", "--report", tmp_path / "data" / "3")
+    assert called.code == 2
+    assert "is in the dataset" in called.error
+    assert not (tmp_path / "data" / "3").exists()
 
 
 def test_a_report_takes_the_place_of_no_pictures_of_another_making(edge_hwr, page: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +14,9 @@ from drawn_model import describe
 from numpy.typing import NDArray
 
 from edge_hwr.bundle import Bundle, open_bundle, write_bundle
+from edge_hwr.datasets import open_dataset
 from edge_hwr.errors import PictureError, UsageError
+from edge_hwr.language_model import open_language_model
 from edge_hwr.metrics import edit_distance
 from edge_hwr.picture import read_picture
 from edge_hwr.reader import Reader
@@ -152,15 +156,50 @@ def test_a_frame_that_is_no_grey_picture_is_refused(reader: Reader, frame: np.nd
         reader.read(frame)
 
 
+@pytest.mark.parametrize("frame", ["photo.jpg", None, [[0, 1], [2, 3]], memoryview(b"abcd")])
+def test_what_is_no_array_is_refused(reader: Reader, frame: Any):
+    with pytest.raises(PictureError, match=r"a frame is an array, not .*: read_picture makes one of a file"):
+        reader.read(frame)
+
+
+@pytest.mark.parametrize(
+    ("frame", "remedy"),
+    [(np.zeros((4, 4, 3), np.uint8), "cvtColor"), (np.zeros((4, 4), np.float32), "multiplied by 255")],
+)
+def test_colours_and_shares_are_refused_with_what_to_do(reader: Reader, frame: np.ndarray, remedy: str):
+    with pytest.raises(PictureError, match=remedy):
+        reader.read(frame)
+
+
+@pytest.mark.parametrize("name", ["", None, 7, "a\0b"])
+def test_what_names_no_file_is_refused(name: Any):
+    for take in (Reader, read_picture, open_dataset, open_language_model):
+        with pytest.raises(UsageError):
+            take(name)
+
+
+def test_a_reader_that_is_at_work_in_one_thread_is_refused_to_another():
+    reader, page = Reader("lines"), read_picture(SAMPLES / "letter.jpg")
+    text = reader.read(page).text
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(reader.read, page) for _ in range(8)]
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    assert errors
+    assert all(isinstance(error, UsageError) and "one thread at a time" in str(error) for error in errors)
+    assert {future.result().text for future in futures if future.exception() is None} == {text}
+    assert reader.read(page).text == text, "it works on after that"
+
+
 def test_a_dotted_strip_of_one_row_is_read(reader: Reader):
     strip = np.full((1, 200_001), 235, np.uint8)
     strip[0, ::2] = 40
     assert reader.read(strip).text == ""
 
 
-def test_a_reader_without_threads_is_refused():
-    with pytest.raises(UsageError, match="one thread or more, not on 0"):
-        Reader("digits", threads=0)
+@pytest.mark.parametrize("threads", [0, -1, 30_000, 3_000_000_000, "2", 1.5])
+def test_a_reader_of_no_possible_number_of_threads_is_refused(threads: Any):
+    with pytest.raises(UsageError, match=f"one thread or more, up to 256, not on {threads}"):
+        Reader("digits", threads=threads)
 
 
 def test_samples_are_read(reader: Reader):

@@ -15,8 +15,9 @@ from rich.console import Console
 from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset, open_crops
 from edge_hwr.errors import UsageError
-from edge_hwr.option_types import MOST_THREADS, FiniteRange
+from edge_hwr.option_types import FiniteRange
 from edge_hwr.reader import Reader
+from edge_hwr.runtime import MOST_THREADS
 
 from ..sources import Source, open_source
 from .cold import measure_cold_start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -114,15 +115,21 @@ def check_disk(folder: Path | None = None) -> Finding:
             return warning(name, found, remedy)
         return fine(name, found)
     if refused is not None and refused.errno == errno.EROFS:
+        mounted = shlex.quote(str(_mount_point(place)))
         return failure(
             name,
             f"{place} is read-only: a worn or damaged card, or the overlay of raspi-config",
-            "sudo mount -o remount,rw /   # and see `dmesg | grep -i mmc` for what the card said",
+            f"sudo mount -o remount,rw {mounted}   # and see `dmesg | grep -i mmc` for what the card said",
         )
     if refused is not None and refused.errno == errno.ENOSPC:
         return failure(name, f"{place} is full", "sudo apt clean && sudo journalctl --vacuum-size=50M")
     why = refused.strerror if refused else "no folder"
     return warning(name, f"{place} cannot be written to: {why}", 'cd "$HOME"   # or give --jsonl a folder of your own')
+
+
+def _mount_point(folder: Path) -> Path:
+    """Where the disk that a folder is on is mounted."""
+    return next(place for place in (folder.resolve(), *folder.resolve().parents) if os.path.ismount(place))
 
 
 def _meminfo(root: Path) -> dict[str, int]:

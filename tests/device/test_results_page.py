@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from results import result
 
 import edge_hwr
 from edge_hwr.device.sinks import Outbox
+from edge_hwr.evaluate import Evaluation
+from edge_hwr.evaluate_lines import LineEvaluation
+from edge_hwr.evaluate_pages import PageEvaluation
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is installed with the extra `dev`")
 
@@ -68,9 +72,16 @@ def test_what_goes_through_an_outbox_follows_the_schema() -> None:
             validate(letter.to_json())
 
 
+def listed(section: str) -> set[str]:
+    """The fields in the table of a section of the page."""
+    (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    return {name for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall(r"`(.*?)`", row)}
+
+
 def test_the_page_has_every_field_and_no_other() -> None:
-    fields = {name for row in re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE) for name in re.findall(r"`(.*?)`", row)}
-    assert fields == {*SCHEMA["properties"], "lines[].glyphs", "box"}
+    assert listed("As JSON") == {*SCHEMA["properties"], "lines[].glyphs", "box"}
+    measured = {field.name for kind in (Evaluation, LineEvaluation, PageEvaluation) for field in fields(kind)}
+    assert listed("Measurements as JSON") == measured
 
 
 def test_the_server_describes_readings_in_the_same_way() -> None:
