@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,12 @@ from edge_hwr.squared_paper import erase_ruling
 
 LEAST_HEIGHT = 5
 """A glyph lower than this many pixels of the reduced picture cannot be told from grain."""
+
+_BROADEST = 2.5
+"""Times its height: no digit is broader."""
+
+_WALL, _WALLS = 12, 0.1
+"""Upright lines are as long as this part of the frame's height, at least, and this share of the ink of a form."""
 
 _FINE_SIDE = 400
 """Frames no longer than this are looked at in full; each further `_COARSE_SIDE` halves, thirds, … the resolution."""
@@ -64,7 +71,9 @@ def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> L
     labels, components = connected_components(ink.mask)
     joined = _is_of_one_piece(components, ink.mask.shape)
     looked_for = joined or _is_of_crumbs(components, ink.mask.shape)
-    if looked_for and (erased := erase_ruling(grey, ink, rules=joined)) is not None:
+    # Rules alone are those of ruled paper. The boxes of a form are cut whole: left alone, their walls are read as ones.
+    rules = joined and not _has_walls(labels, components)
+    if looked_for and (erased := erase_ruling(grey, ink, rules=rules)) is not None:
         grey, ink = erased, find_ink(erased, ink.reduction)
         labels, components = connected_components(ink.mask)
     height = typical_height(components, ink.mask.shape)
@@ -134,6 +143,16 @@ def _is_of_one_piece(components: Boxes, shape: tuple[int, ...]) -> bool:
     return bool(spans.any()) and area[spans].sum() > _ONE_PIECE * area.sum()
 
 
+def _has_walls(labels: Labels, components: Boxes) -> bool:
+    """Whether upright lines are a good part of the largest piece of ink, as in a form or a table."""
+    largest = np.asarray(labels == int(components[:, 4].argmax()) + 1, np.uint8)
+    run = np.ones((max(labels.shape[0] // _WALL, LEAST_HEIGHT), 1), np.uint8)
+    # A line that leans a little goes on in the next column.
+    leaning = cv2.dilate(largest, np.ones((1, 5), np.uint8))
+    upright = cv2.morphologyEx(leaning, cv2.MORPH_OPEN, run, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
+    return cv2.countNonZero(cv2.min(upright, largest)) > _WALLS * cv2.countNonZero(largest)
+
+
 def _is_of_crumbs(components: Boxes, shape: tuple[int, ...]) -> bool:
     """Whether there are more pieces of ink than anybody writes: of lines that are dark here and there only."""
     return len(components) * _PER_PIECE > shape[0] * shape[1]
@@ -142,7 +161,8 @@ def _is_of_crumbs(components: Boxes, shape: tuple[int, ...]) -> bool:
 def _free_from_ruling(labels: Labels, components: Boxes, height: float) -> tuple[Labels, Boxes]:
     """Take lines and grids apart from the glyphs that touch them; components that are neither stay as they are."""
     wide, tall = components[:, 2], components[:, 3]
-    large = (wide > 1.25 * height) | (tall > 1.6 * height)
+    # Broad twos, fives and sevens have strokes as straight as a rule: what is no wider than these stays whole.
+    large = (wide > _BROADEST * height) | (tall > 1.6 * height)
     if not large.any():
         return labels, components
     # A one is as tall as the writing, but no digit is as wide: upright lines must prove themselves over more.
@@ -205,11 +225,12 @@ def _without_stray_marks(lines: list[list[int]], sized: NDArray[np.bool_]) -> li
 
 
 def _scattered(boxes: Boxes, components: Boxes, group: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Groups that are a cloud of specks: no piece reaches even over a third of the whole."""
+    """Groups that are a cloud of specks: no piece reaches even over a third of the whole. Two are a colon."""
+    pieces = np.bincount(group[group >= 0], minlength=len(boxes))
     longest = np.zeros(len(boxes), np.int32)
     members = np.flatnonzero(group >= 0)
     np.maximum.at(longest, group[members], components[members, 2:4].max(axis=1))
-    return np.asarray(3 * longest < boxes[:, 2:].max(axis=1), np.bool_)
+    return np.asarray((pieces > 2) & (3 * longest < boxes[:, 2:].max(axis=1)), np.bool_)
 
 
 def _keep(boxes: Boxes, group: NDArray[np.int32], kept: NDArray[np.bool_]) -> tuple[Boxes, NDArray[np.int32]]:

@@ -196,3 +196,45 @@ def test_marks_are_dirt_where_only_digits_are_read():
     page = sheet(1280, 720)
     write(page, "7.50-8,", 100, 300, size=60, pen=6, pitch=70)
     assert len(find_glyphs(page)) == 4
+
+
+def test_a_form_and_a_table_of_few_entries_hold_these_alone():
+    form = sheet(1280, 960)
+    for top in (60, 280, 500, 720):
+        for left in range(100, 1051, 95):
+            cv2.line(form, (left, top), (left, top + 119), (80,), 4)
+        for level in (top, top + 119):
+            cv2.line(form, (100, level), (1050, level), (80,), 4)
+    for place, digit in enumerate("46915768"):
+        write(form, digit, 130 + 95 * place, 150, size=60, pen=5)
+    assert len(find_glyphs(form)) == 8
+    table = sheet(1200, 900, falloff=20)
+    for left in range(100, 1101, 250):
+        cv2.line(table, (left, 60), (left, 840), (80,), 3, cv2.LINE_AA)
+    for level in range(60, 841, 130):
+        cv2.line(table, (100, level), (1100, level), (80,), 3, cv2.LINE_AA)
+    write(table, "805", 130, 160, size=45, pitch=50)
+    write(table, "92", 660, 680, size=45, pitch=50)
+    for degrees in (0, 1, 2):  # nobody holds a camera straight
+        turn = cv2.getRotationMatrix2D((600, 450), degrees, 1.0)
+        seen = cv2.warpAffine(table, turn, (1200, 900), borderMode=cv2.BORDER_REPLICATE)
+        assert len(find_glyphs(np.asarray(cv2.GaussianBlur(seen, (0, 0), 0.8), np.uint8))) == 5
+
+
+def test_a_broad_digit_on_plain_paper_keeps_its_straight_strokes():
+    page = sheet()
+    write(page, "38", 60, 140, size=40)
+    two = np.array([(200, 112), (214, 100), (228, 110), (204, 140), (270, 140)], np.int32)
+    cv2.polylines(page, [two], False, (60,), 3, cv2.LINE_AA)  # its base is as wide as the others are high twice over
+    found = find_glyphs(page)
+    assert len(found) == 3
+    assert found.boxes[2, 2] == pytest.approx(70, abs=6)
+
+
+def test_a_colon_is_no_cloud_of_specks():
+    page = sheet()
+    write(page, "7", 60, 140, size=60, pen=4)
+    for level in (105, 135):
+        cv2.circle(page, (125, level), 3, (60,), -1, cv2.LINE_AA)
+    write(page, "30", 150, 140, size=60, pen=4, pitch=66)
+    assert len(find_glyphs(page, marks=True)) == 4
