@@ -18,6 +18,8 @@ _HAIRLINE_CORE = 0.012
 """A stroke with less than this share of core is a hairline; the core is what an erosion by one pixel leaves."""
 _LEAST_PEN_CORE = 0.16
 """Where the writing has less core than this, the pen draws hairlines itself: nothing can be told by thickness."""
+_HIGHER = 1.6
+"""Times its height: no writing is that high, and ruling that is goes upright."""
 
 
 def drop_crumbs(
@@ -29,8 +31,9 @@ def drop_crumbs(
     """
     area = components[:, 4]
     emptied = area == 0
+    walled = bool((components[emptied, 3] > _HIGHER * height).any())
     if not emptied.any():
-        _drop_bars(labels, components, height, emptied)
+        _drop_bars(labels, components, height, emptied, walled=walled)
         return
     ruling = np.append(False, emptied)[labels]
     core = np.bincount(labels[cv2.erode(mask, _CORE_KERNEL) > 0], minlength=len(components) + 1)[1:]
@@ -38,7 +41,7 @@ def drop_crumbs(
     writing = (area > 0) & (share > _HAIRLINE_CORE) & (components[:, 3] >= 0.5 * height)
     thick_pen = writing.any() and np.median(share[writing]) >= _LEAST_PEN_CORE
     hairline = (area > 0) & (share < _HAIRLINE_CORE) & thick_pen
-    _drop_bars(labels, components, height, hairline)
+    _drop_bars(labels, components, height, hairline, walled=walled)
     if hairline.any():
         _drop_networks(labels, components, height, hairline, ruling)
 
@@ -64,17 +67,26 @@ def _drop_networks(
 
 
 def _drop_bars(
-    labels: NDArray[np.integer[Any]], components: NDArray[np.int32], height: float, hairline: NDArray[np.bool_]
+    labels: NDArray[np.integer[Any]],
+    components: NDArray[np.int32],
+    height: float,
+    hairline: NDArray[np.bool_],
+    *,
+    walled: bool,
 ) -> None:
-    """Empty the rows of upright bars with ink straight beyond both their ends; for a hairline, beyond one will do."""
+    """Empty the rows of upright bars with ink straight beyond both their ends; for a hairline, beyond one will do.
+
+    Where no ruling goes upright (it is not `walled`) a bar is a one, above a rule or between lines of writing: only ink
+    right at both its ends, or the pen of a hairline, makes it anything else.
+    """
     slender = np.where(hairline, 2.5, 5.0)
     bars = (components[:, 4] > 0) & (components[:, 3] > slender * components[:, 2]) & (components[:, 3] >= 0.4 * height)
-    near, far = max(2, round(0.2 * height)), max(2, round(0.6 * height))
+    near, far = max(2, round((0.2 if walled else 0.07) * height)), max(2, round(0.6 * height))
     for index in np.flatnonzero(bars):
         x, y, w, h, area = components[index].tolist()
         columns = slice(max(x - 1, 0), x + w + 1)
         above, below = labels[max(y - far, 0) : y, columns][::-1], labels[y + h : y + h + far, columns]
         close = bool(above[:near].any()) + bool(below[:near].any())
-        thin = hairline[index] or area < 0.09 * height * h
+        thin = hairline[index] or (walled and area < 0.09 * height * h)
         if close == 2 or (thin and (close == 1 or (above.any() and below.any()))):
             components[index, 4] = 0

@@ -238,3 +238,13 @@ def test_a_colon_is_no_cloud_of_specks():
         cv2.circle(page, (125, level), 3, (60,), -1, cv2.LINE_AA)
     write(page, "30", 150, 140, size=60, pen=4, pitch=66)
     assert len(find_glyphs(page, marks=True)) == 4
+
+
+def test_ones_between_close_lines_and_over_a_rule_are_no_crumbs():
+    page = sheet(640, 480, falloff=20)
+    for row in range(4):
+        write(page, "4  8", 80, 140 + 64 * row, size=60, pen=4, pitch=60)
+        for left in (160, 215):  # a plain stroke, as most people write a one
+            cv2.line(page, (left, 84 + 64 * row), (left, 138 + 64 * row), (60,), 3, cv2.LINE_AA)
+    cv2.line(page, (60, 342), (320, 343), (60,), 4, cv2.LINE_AA)
+    assert len(find_glyphs(page)) == 16
