@@ -98,7 +98,7 @@ def predict(
     if metadata.task != "glyph":
         raise ModelError(f"model {metadata.name}: a model of lines, not of single glyphs")
     check_texts(dataset, bundle.labels, metadata.name)
-    reader = _GlyphReader(bundle, threads)
+    reader = _CropReader(bundle, threads)
     parts: list[Predictions] = []
     samples = iter(follow(dataset))
     while batch := list(islice(samples, _BATCH)):
@@ -143,7 +143,7 @@ def _guesses_within(bundle: Bundle, allowed: list[str], predictions: Predictions
     ]
 
 
-class _GlyphReader:
+class _CropReader:
     """Reads crops of single glyphs in batches."""
 
     def __init__(self, bundle: Bundle, threads: int) -> None:

@@ -18,7 +18,7 @@ _HAIRLINE_CORE = 0.012
 """A stroke with less than this share of core is a hairline; the core is what an erosion by one pixel leaves."""
 _LEAST_PEN_CORE = 0.16
 """Where the writing has less core than this, the pen draws hairlines itself: nothing can be told by thickness."""
-_HIGHER = 1.6
+HIGHEST = 1.6
 """Times its height: no writing is that high, and ruling that is goes upright."""
 
 
@@ -31,7 +31,7 @@ def drop_crumbs(
     """
     area = components[:, 4]
     emptied = area == 0
-    walled = bool((components[emptied, 3] > _HIGHER * height).any())
+    walled = bool((components[emptied, 3] > HIGHEST * height).any())
     if not emptied.any():
         _drop_bars(labels, components, height, emptied, walled=walled)
         return

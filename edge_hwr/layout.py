@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.components import Boxes, Labels, connected_components, cut_ruling, unite, weighted_median
 from edge_hwr.fragments import WIDEST, join_fragments
-from edge_hwr.hairlines import drop_crumbs
+from edge_hwr.hairlines import HIGHEST, drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
 from edge_hwr.pale_bars import drop_pale_bars
 from edge_hwr.reading_order import order_into_lines
@@ -162,7 +162,7 @@ def _free_from_ruling(labels: Labels, components: Boxes, height: float) -> tuple
     """Take lines and grids apart from the glyphs that touch them; components that are neither stay as they are."""
     wide, tall = components[:, 2], components[:, 3]
     # Broad twos, fives and sevens have strokes as straight as a rule: what is no wider than these stays whole.
-    large = (wide > _BROADEST * height) | (tall > 1.6 * height)
+    large = (wide > _BROADEST * height) | (tall > HIGHEST * height)
     if not large.any():
         return labels, components
     # A one is as tall as the writing, but no digit is as wide: upright lines must prove themselves over more.

@@ -62,12 +62,11 @@ def measure_cold_start(subject: Subject, threads: int) -> dict[str, Any]:
 def _main() -> None:
     path, threads, page = Path(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer.read()
     run: Callable[[], object]
-    if page:
-        grey = np.load(io.BytesIO(page))
-        begun = time.monotonic()
+    grey = np.load(io.BytesIO(page)) if page else None
+    begun = time.monotonic()
+    if grey is not None:
         run = partial(Reader(path, threads=threads).read, grey)
     else:
-        begun = time.monotonic()
         run = BareModel(path.read_bytes(), threads=threads).run
     loaded = time.monotonic()
     run()
