@@ -37,9 +37,16 @@ def weighted_median(values: NDArray[Any], weights: NDArray[Any]) -> float:
 
 
 def cut_ruling(
-    labels: Labels, components: Boxes, large: NDArray[np.bool_], *, level: int, upright: int
+    labels: Labels,
+    components: Boxes,
+    large: NDArray[np.bool_],
+    *,
+    level: int,
+    upright: int,
+    within: Grey | None = None,
 ) -> tuple[Labels, Boxes]:
-    """Replace each large component by the pieces that are left when its straight lines are taken out.
+    """Replace each large component by the pieces that are left when its straight lines are taken out, all of them or
+    those `within` a mask, uint8 (H, W).
 
     Pixels of the lines keep the component's label, whose row is emptied (zero area), so that they are known as ink
     that belongs to no glyph.
@@ -53,7 +60,12 @@ def cut_ruling(
             continue
         view = labels[y : y + h, x : x + w]
         mask = (view == index + 1).astype(np.uint8) * 255
-        pieces = mask & ~find_ruling(mask, level=level, upright=upright)
+        ruling = find_ruling(mask, level=level, upright=upright)
+        if within is not None:
+            ruling &= within[y : y + h, x : x + w]
+        if not ruling.any():
+            continue
+        pieces = mask & ~ruling
         piece_labels, piece_rows = connected_components(pieces)
         inside = piece_labels > 0
         view[inside] = piece_labels[inside] + (next_label - 1)

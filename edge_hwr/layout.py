@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.components import Boxes, Labels, connected_components, cut_ruling, unite, weighted_median
 from edge_hwr.fragments import WIDEST, join_fragments
-from edge_hwr.hairlines import HIGHEST, drop_crumbs
+from edge_hwr.glyph_ruling import free_from_ruling
+from edge_hwr.hairlines import drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
 from edge_hwr.pale_bars import drop_pale_bars
 from edge_hwr.reading_order import order_into_lines
@@ -22,12 +22,6 @@ from edge_hwr.squared_paper import erase_ruling
 
 LEAST_HEIGHT = 5
 """A glyph lower than this many pixels of the reduced picture cannot be told from grain."""
-
-_BROADEST = 2.5
-"""Times its height: no digit is broader."""
-
-_WALL, _WALLS = 12, 0.1
-"""Upright lines are as long as this part of the frame's height, at least, and this share of the ink of a form."""
 
 _FINE_SIDE = 400
 """Frames no longer than this are looked at in full; each further `_COARSE_SIDE` halves, thirds, … the resolution."""
@@ -71,13 +65,11 @@ def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> L
     labels, components = connected_components(ink.mask)
     joined = _is_of_one_piece(components, ink.mask.shape)
     looked_for = joined or _is_of_crumbs(components, ink.mask.shape)
-    # Rules alone are those of ruled paper. The boxes of a form are cut whole: left alone, their walls are read as ones.
-    rules = joined and not _has_walls(labels, components)
-    if looked_for and (erased := erase_ruling(grey, ink, rules=rules)) is not None:
+    if looked_for and (erased := erase_ruling(grey, ink, rules=joined)) is not None:
         grey, ink = erased, find_ink(erased, ink.reduction)
         labels, components = connected_components(ink.mask)
     height = typical_height(components, ink.mask.shape)
-    labels, components = _free_from_ruling(labels, components, height)
+    labels, components = free_from_ruling(labels, components, height)
     drop_crumbs(ink.mask, labels, components, height)
     drop_pale_bars(grey, ink, labels, components, height)
     group = join_fragments(components, height, marks=marks)
@@ -143,30 +135,9 @@ def _is_of_one_piece(components: Boxes, shape: tuple[int, ...]) -> bool:
     return bool(spans.any()) and area[spans].sum() > _ONE_PIECE * area.sum()
 
 
-def _has_walls(labels: Labels, components: Boxes) -> bool:
-    """Whether upright lines are a good part of the largest piece of ink, as in a form or a table."""
-    largest = np.asarray(labels == int(components[:, 4].argmax()) + 1, np.uint8)
-    run = np.ones((max(labels.shape[0] // _WALL, LEAST_HEIGHT), 1), np.uint8)
-    # A line that leans a little goes on in the next column.
-    leaning = cv2.dilate(largest, np.ones((1, 5), np.uint8))
-    upright = cv2.morphologyEx(leaning, cv2.MORPH_OPEN, run, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
-    return cv2.countNonZero(cv2.min(upright, largest)) > _WALLS * cv2.countNonZero(largest)
-
-
 def _is_of_crumbs(components: Boxes, shape: tuple[int, ...]) -> bool:
     """Whether there are more pieces of ink than anybody writes: of lines that are dark here and there only."""
     return len(components) * _PER_PIECE > shape[0] * shape[1]
-
-
-def _free_from_ruling(labels: Labels, components: Boxes, height: float) -> tuple[Labels, Boxes]:
-    """Take lines and grids apart from the glyphs that touch them; components that are neither stay as they are."""
-    wide, tall = components[:, 2], components[:, 3]
-    # Broad twos, fives and sevens have strokes as straight as a rule: what is no wider than these stays whole.
-    large = (wide > _BROADEST * height) | (tall > HIGHEST * height)
-    if not large.any():
-        return labels, components
-    # A one is as tall as the writing, but no digit is as wide: upright lines must prove themselves over more.
-    return cut_ruling(labels, components, large, level=round(height), upright=round(1.5 * height))
 
 
 def _free_from_frame(labels: Labels, components: Boxes, spans: NDArray[np.bool_]) -> tuple[Labels, Boxes]:

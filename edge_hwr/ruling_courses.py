@@ -25,7 +25,7 @@ _THICK = 4
 
 def find_continuations(mask: Grey, ruling: Grey) -> Grey:
     """The pixels of a mask (uint8, 255 on ink) that go on with its level ruling; `ruling` shows the long pieces."""
-    courses = _courses(ruling)
+    courses = find_courses(ruling)
     left = mask & ~ruling
     thick = cv2.morphologyEx(left, cv2.MORPH_OPEN, np.ones((_THICK, 3), np.uint8))
     thin = cv2.subtract(left, thick)
@@ -33,17 +33,8 @@ def find_continuations(mask: Grey, ruling: Grey) -> Grey:
     return dashes | _alone(left & ~dashes, courses)
 
 
-def _alone(left: Grey, courses: Grey) -> Grey:
-    """The flat components that lie on the courses of rules with every pixel."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(left, connectivity=8, ltype=cv2.CV_32S)
-    on_course = np.bincount(labels[courses > 0], minlength=len(stats)) == stats[:, cv2.CC_STAT_AREA]
-    flat = on_course & (stats[:, cv2.CC_STAT_HEIGHT] < _THICK)
-    flat[0] = False
-    return np.asarray(flat.astype(np.uint8)[labels] * np.uint8(255), np.uint8)
-
-
-def _courses(ruling: Grey) -> Grey:
-    """The rules of which long level pieces are known, drawn from edge to edge."""
+def find_courses(ruling: Grey) -> Grey:
+    """The rules of which long level pieces are known, drawn from edge to edge; uint8 (H, W), 255 on them."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ruling, connectivity=8, ltype=cv2.CV_32S)
     wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
     level = (wide >= _LENGTH) & (high <= _STEEPEST * wide + _THICK)
@@ -61,6 +52,15 @@ def _courses(ruling: Grey) -> Grey:
         ends = (0, round(at_y - slope * at_x)), (right, round(at_y + slope * (right - at_x)))
         cv2.line(courses, *ends, (255,), _THICKNESS)
     return courses
+
+
+def _alone(left: Grey, courses: Grey) -> Grey:
+    """The flat components that lie on the courses of rules with every pixel."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(left, connectivity=8, ltype=cv2.CV_32S)
+    on_course = np.bincount(labels[courses > 0], minlength=len(stats)) == stats[:, cv2.CC_STAT_AREA]
+    flat = on_course & (stats[:, cv2.CC_STAT_HEIGHT] < _THICK)
+    flat[0] = False
+    return np.asarray(flat.astype(np.uint8)[labels] * np.uint8(255), np.uint8)
 
 
 def _fit(piece: NDArray[np.int32], x: NDArray[np.intp], y: NDArray[np.intp], count: int) -> NDArray[np.float64]:

@@ -10,11 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.form_walls import has_walls
 from edge_hwr.ink import Grey, Ink, above_print, darkest_by
 from edge_hwr.upright import PAPER, lay_upright
 
 _RUN = 90
 """Pixels of a line that no stroke of a letter, and no letters one below the other, are as long as."""
+_WALL = 12
+"""The walls of boxes are as high as this part of the frame's height, at least."""
 _GAP = 3
 """Pixels, one less of which a line may be broken over by the grain of the picture."""
 _BROAD = 8
@@ -61,7 +64,7 @@ def find_rules(depth: Grey, seen: Grey | None = None, *, faintest: int = _FAINTE
 
 def erase_ruling(grey: Grey, ink: Ink, *, rules: bool) -> Grey | None:
     """A frame uint8 (H, W), whose ink is given, as if it had been written on plain paper under even light; None where
-    it shows no squares or, with `rules`, level lines alone. They may run off the level."""
+    it shows no squares or, with `rules`, those of ruled paper. They may run off the level."""
     upright = lay_upright(grey, ink, None)
     # A corner of the frame is crossed by less of a line than makes one.
     depth, seen = (
@@ -71,6 +74,9 @@ def erase_ruling(grey: Grey, ink: Ink, *, rules: bool) -> Grey | None:
     lines = find_squares(depth, seen)
     if rules and not lines.any():
         lines = find_rules(depth, seen)
+        # The boxes of a form are left to be cut whole: without their level lines, their walls are read as ones.
+        if lines.any() and has_walls(depth, lines, least=grey.shape[0] // ink.reduction // _WALL):
+            return None
     lines = np.ascontiguousarray(lines[_RUN:-_RUN, _RUN:-_RUN])
     if not lines.any():
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawing import centres, sheet, sudoku_truth, write
+from drawing import centres, sheet, square, sudoku_truth, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -219,6 +219,19 @@ def test_a_form_and_a_table_of_few_entries_hold_these_alone():
         turn = cv2.getRotationMatrix2D((600, 450), degrees, 1.0)
         seen = cv2.warpAffine(table, turn, (1200, 900), borderMode=cv2.BORDER_REPLICATE)
         assert len(find_glyphs(np.asarray(cv2.GaussianBlur(seen, (0, 0), 0.8), np.uint8))) == 5
+
+
+@pytest.mark.parametrize("thick", [2, 4])
+@pytest.mark.parametrize("degrees", [0, 1.5])
+def test_dark_rules_and_a_margin_that_hold_all_the_writing_together(thick: int, degrees: float):
+    """One piece of ink, with ones and sevens as upright as the walls of a form."""
+    page = sheet(1600, 960, falloff=30)
+    for row in range(6):
+        for place, digit in enumerate("1147706914"):
+            write(page, digit, 220 + 120 * place, 152 + 120 * row, size=86, pen=7)
+    cv2.line(page, (120, 0), (112, 960), (120,), 3, cv2.LINE_AA)
+    found = find_glyphs(square(page, 120, 110, thick, degrees, upright=False))
+    assert np.bincount(found.line_of).tolist() == [10] * 6
 
 
 def test_a_broad_digit_on_plain_paper_keeps_its_straight_strokes():

@@ -94,6 +94,13 @@ def test_a_page_need_not_be_upright(model: str, degrees: float, sample: str):
         assert len(there) == 1 or glyph.rejected
 
 
+def test_rules_broken_by_the_digits_on_them_are_no_part_of_these(reader: Reader):
+    """A piece of a rule that hangs on a digit made it twice as broad, and closed the blank beside it."""
+    reading = reader.read(read_picture(SAMPLES / "phone-list.jpg"))
+    assert [[len(pair) for pair in line.text.split()] for line in reading.lines] == [[2] * 5] * 5
+    assert max(glyph.box.w / glyph.box.h for glyph in reading.glyphs) < 1.5
+
+
 @pytest.mark.parametrize("grey", [130, 215], ids=["dark", "faint"])
 @pytest.mark.parametrize("degrees", [0, 2])
 def test_a_photographed_list_is_read_on_squares(reader: Reader, degrees: float, grey: int):
