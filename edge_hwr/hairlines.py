@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.ruling_courses import find_courses
+
 _CORE_KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
 
 _HAIRLINE_CORE = 0.012
@@ -20,6 +22,8 @@ _LEAST_PEN_CORE = 0.16
 """Where the writing has less core than this, the pen draws hairlines itself: nothing can be told by thickness."""
 HIGHEST = 1.6
 """Times its height: no writing is that high, and ruling that is goes upright."""
+_UPRIGHT, _BESIDE = 1.3, 0.06
+"""Times its height: so long is a piece that tells where an upright line runs, and so far from there it may wander."""
 
 
 def drop_crumbs(
@@ -31,17 +35,16 @@ def drop_crumbs(
     """
     area = components[:, 4]
     emptied = area == 0
-    walled = bool((components[emptied, 3] > HIGHEST * height).any())
-    if not emptied.any():
-        _drop_bars(labels, components, height, emptied, walled=walled)
-        return
     ruling = np.append(False, emptied)[labels]
+    if not emptied.any():
+        _drop_bars(labels, components, height, emptied, ruling)
+        return
     core = np.bincount(labels[cv2.erode(mask, _CORE_KERNEL) > 0], minlength=len(components) + 1)[1:]
     share = core / np.maximum(area, 1)
     writing = (area > 0) & (share > _HAIRLINE_CORE) & (components[:, 3] >= 0.5 * height)
     thick_pen = writing.any() and np.median(share[writing]) >= _LEAST_PEN_CORE
     hairline = (area > 0) & (share < _HAIRLINE_CORE) & thick_pen
-    _drop_bars(labels, components, height, hairline, walled=walled)
+    _drop_bars(labels, components, height, hairline, ruling)
     if hairline.any():
         _drop_networks(labels, components, height, hairline, ruling)
 
@@ -71,22 +74,45 @@ def _drop_bars(
     components: NDArray[np.int32],
     height: float,
     hairline: NDArray[np.bool_],
-    *,
-    walled: bool,
+    ruling: NDArray[np.bool_],
 ) -> None:
     """Empty the rows of upright bars with ink straight beyond both their ends; for a hairline, beyond one will do.
 
-    Where no ruling goes upright (it is not `walled`) a bar is a one, above a rule or between lines of writing: only ink
-    right at both its ends, or the pen of a hairline, makes it anything else.
+    Where ruling goes upright, a bar is a piece of it only where it stands on the course of that, and a one elsewhere.
+    Where none does, a bar is a one, above a rule or between lines of writing: only ink right at both its ends, or the
+    pen of a hairline, makes it anything else.
     """
     slender = np.where(hairline, 2.5, 5.0)
     bars = (components[:, 4] > 0) & (components[:, 3] > slender * components[:, 2]) & (components[:, 3] >= 0.4 * height)
-    near, far = max(2, round((0.2 if walled else 0.07) * height)), max(2, round(0.6 * height))
+    if not bars.any():
+        return
+    walled = bool((components[components[:, 4] == 0, 3] > HIGHEST * height).any())
+    courses = _upright_courses(ruling, height) if walled else np.zeros_like(ruling)
     for index in np.flatnonzero(bars):
         x, y, w, h, area = components[index].tolist()
+        bar = labels[y : y + h, x : x + w] == index + 1
+        on_course = np.count_nonzero(courses[y : y + h, x : x + w] & bar) > area / 2
+        if courses.any() and not on_course and not hairline[index]:
+            continue
+        wall = on_course or (walled and not courses.any())
+        near, far = max(2, round((0.2 if wall else 0.07) * height)), max(2, round(0.6 * height))
         columns = slice(max(x - 1, 0), x + w + 1)
         above, below = labels[max(y - far, 0) : y, columns][::-1], labels[y + h : y + h + far, columns]
         close = bool(above[:near].any()) + bool(below[:near].any())
-        thin = hairline[index] or (walled and area < 0.09 * height * h)
+        thin = hairline[index] or (wall and area < 0.09 * height * h)
         if close == 2 or (thin and (close == 1 or (above.any() and below.any()))):
             components[index, 4] = 0
+
+
+def _upright_courses(ruling: NDArray[np.bool_], height: float) -> NDArray[np.bool_]:
+    """Where the upright lines run of which the ruling, bool (H, W), shows a piece higher than writing; bool (H, W)."""
+    length = round(_UPRIGHT * height)
+    lines = ruling.astype(np.uint8) * np.uint8(255)
+    # A line that leans a little goes on in the next column.
+    leaning = cv2.dilate(lines, np.ones((1, 3), np.uint8))
+    upright = cv2.morphologyEx(
+        leaning, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
+    )
+    courses = find_courses(np.ascontiguousarray(cv2.min(upright, lines).T, np.uint8), length=length)
+    reach = 2 * max(1, round(_BESIDE * height)) + 1
+    return np.asarray(cv2.dilate(np.ascontiguousarray(courses.T), np.ones((1, reach), np.uint8)), np.bool_)

@@ -33,11 +33,12 @@ def find_continuations(mask: Grey, ruling: Grey) -> Grey:
     return dashes | _alone(left & ~dashes, courses)
 
 
-def find_courses(ruling: Grey) -> Grey:
-    """The rules of which long level pieces are known, drawn from edge to edge; uint8 (H, W), 255 on them."""
+def find_courses(ruling: Grey, *, length: int = _LENGTH) -> Grey:
+    """The rules of which level pieces are known that have this length at least, drawn from edge to edge; uint8 (H, W),
+    255 on them."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ruling, connectivity=8, ltype=cv2.CV_32S)
     wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
-    level = (wide >= _LENGTH) & (high <= _STEEPEST * wide + _THICK)
+    level = (wide >= length) & (high <= _STEEPEST * wide + _THICK)
     level[0] = False
     y, x = np.nonzero(level[labels])
     courses = np.zeros_like(ruling)

@@ -253,6 +253,26 @@ def test_a_colon_is_no_cloud_of_specks():
     assert len(find_glyphs(page, marks=True)) == 4
 
 
+@pytest.mark.parametrize("degrees", [0, 1])
+def test_ones_in_tight_cells_are_no_pieces_of_the_walls(degrees: float):
+    page = sheet(900, 640, falloff=20)
+    for level in range(40, 601, 80):
+        cv2.line(page, (60, level), (860, level), (90,), 3, cv2.LINE_AA)
+    for left in range(60, 861, 80):
+        cv2.line(page, (left, 40), (left, 600), (90,), 3, cv2.LINE_AA)
+    for row in range(7):
+        for column in range(10):
+            x, y = 60 + 80 * column, 40 + 80 * row
+            if (row + column) % 2:
+                cv2.line(page, (x + 44, y + 10), (x + 40, y + 70), (60,), 4, cv2.LINE_AA)
+            else:
+                write(page, "8530729"[row], x + 20, y + 68, size=55, pen=4)
+    turn = cv2.getRotationMatrix2D((450, 320), degrees, 1.0)
+    seen = cv2.warpAffine(page, turn, (900, 640), borderMode=cv2.BORDER_REPLICATE)
+    found = find_glyphs(np.asarray(cv2.GaussianBlur(seen, (0, 0), 0.8), np.uint8))
+    assert np.bincount(found.line_of).tolist() == [10] * 7
+
+
 def test_ones_between_close_lines_and_over_a_rule_are_no_crumbs():
     page = sheet(640, 480, falloff=20)
     for row in range(4):
