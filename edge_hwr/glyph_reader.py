@@ -29,8 +29,9 @@ at most between its height and the usual one."""
 
 _WORD_GAP = 0.6
 """A blank is wider than this share of the glyphs' height …"""
-_WIDER_THAN_USUAL = 1.5
-"""… and than this many times the gaps usual in its line: digits in boxes stand far apart and are no words."""
+_IN_BOXES, _FAR_APART = 1.5, 1.33
+"""… but where the gaps usual in its line are that wide, so many times, digits stand in boxes, and blanks are where
+these are, so many times, as far apart as others."""
 
 
 class GlyphReader:
@@ -104,20 +105,31 @@ class GlyphReader:
 
 def _line(glyphs: list[Glyph]) -> Line:
     """Join glyphs, left to right, into a line; a wide gap is a blank."""
-    lefts, _, widths, heights = zip(*(glyph.box for glyph in glyphs), strict=True)
-    height = sorted(heights)[len(heights) // 2]
-    # For the gaps a narrow glyph (1, i, a comma) is taken to be as wide as others of its height.
-    spare = [max(height / 2 - width, 0) / 2 for width in widths]
-    starts = map(sub, lefts[1:], spare[1:])
-    ends = [left + width + more for left, width, more in zip(lefts, widths, spare, strict=True)]
-    gaps = list(map(sub, starts, ends))
-    usual = sorted(gaps)[2 * (len(gaps) - 1) // 5] if len(gaps) > 1 else 0
-    blank = max(_WORD_GAP * height, _WIDER_THAN_USUAL * usual)
     text = REJECTED if glyphs[0].rejected else glyphs[0].text
-    for gap, glyph in zip(gaps, glyphs[1:], strict=True):
-        text += (" " if gap > blank else "") + (REJECTED if glyph.rejected else glyph.text)
+    for blank, glyph in zip(_blanks([glyph.box for glyph in glyphs]), glyphs[1:], strict=True):
+        text += (" " if blank else "") + (REJECTED if glyph.rejected else glyph.text)
     confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
     return Line(text, confidence, box_around(glyph.box for glyph in glyphs), tuple(glyphs))
+
+
+def _blanks(boxes: list[Box]) -> list[bool]:
+    """Whether there is a blank before each glyph of a line but the first."""
+    if len(boxes) < 2:
+        return []
+    height = sorted(box.h for box in boxes)[len(boxes) // 2]
+    # For the gaps a narrow glyph (1, i, a comma) is taken to be as wide as others of its height.
+    spare = [max(height / 2 - box.w, 0) / 2 for box in boxes]
+    starts = [box.x - more for box, more in zip(boxes, spare, strict=True)]
+    ends = [box.x + box.w + more for box, more in zip(boxes, spare, strict=True)]
+    gaps = list(map(sub, starts[1:], ends))
+    usual = sorted(gaps)[2 * len(gaps) // 5]
+    if _IN_BOXES * usual <= _WORD_GAP * height:
+        return [gap > _WORD_GAP * height for gap in gaps]
+    # From the middle of a digit to that of the next it is as far as the boxes are wide.
+    middles = [box.x + box.w / 2 for box in boxes]
+    distances = list(map(sub, middles[1:], middles))
+    near = sorted(distances)[len(distances) // 5]
+    return [distance > _FAR_APART * near for distance in distances]
 
 
 def _in_frame(line: Line, turned: TurnedFrame) -> Line:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.comb_teeth import drop_teeth
 from edge_hwr.components import Boxes, Labels, connected_components, cut_ruling, unite, weighted_median
 from edge_hwr.fragments import WIDEST, join_fragments
 from edge_hwr.glyph_ruling import free_from_ruling
@@ -71,6 +72,7 @@ def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> L
     height = typical_height(components, ink.mask.shape)
     labels, components = free_from_ruling(labels, components, height)
     drop_crumbs(ink.mask, labels, components, height)
+    drop_teeth(labels, components, height)
     drop_pale_bars(grey, ink, labels, components, height)
     group = join_fragments(components, height, marks=marks)
     boxes = unite(components, group)

@@ -254,8 +254,23 @@ def test_a_colon_is_no_cloud_of_specks():
 
 
 @pytest.mark.parametrize("degrees", [0, 1])
+def test_the_teeth_of_a_comb_are_no_ones(degrees: float):
+    page = sheet(1000, 420, falloff=30)
+    for foot in (150, 330):
+        cv2.line(page, (90, foot), (890, foot), (90,), 3, cv2.LINE_AA)
+        for left in range(90, 891, 100):
+            cv2.line(page, (left, foot - 60), (left, foot), (90,), 3, cv2.LINE_AA)
+        for place, digit in enumerate("40285638"):
+            write(page, digit, 120 + 100 * place, foot - 8, size=62, pen=5)
+    turn = cv2.getRotationMatrix2D((500, 210), degrees, 1.0)
+    seen = cv2.warpAffine(page, turn, (1000, 420), borderMode=cv2.BORDER_REPLICATE)
+    found = find_glyphs(np.asarray(cv2.GaussianBlur(seen, (0, 0), 0.8), np.uint8))
+    assert np.bincount(found.line_of).tolist() == [8, 8]
+
+
+@pytest.mark.parametrize("degrees", [0, 1])
 def test_ones_in_tight_cells_are_no_pieces_of_the_walls(degrees: float):
-    page = sheet(900, 640, falloff=20)
+    page, rng = sheet(900, 640, falloff=20), np.random.default_rng(1)
     for level in range(40, 601, 80):
         cv2.line(page, (60, level), (860, level), (90,), 3, cv2.LINE_AA)
     for left in range(60, 861, 80):
@@ -264,7 +279,8 @@ def test_ones_in_tight_cells_are_no_pieces_of_the_walls(degrees: float):
         for column in range(10):
             x, y = 60 + 80 * column, 40 + 80 * row
             if (row + column) % 2:
-                cv2.line(page, (x + 44, y + 10), (x + 40, y + 70), (60,), 4, cv2.LINE_AA)
+                lean, length = rng.integers(-3, 7), rng.integers(54, 66)
+                cv2.line(page, (x + 40 + lean, y + 10), (x + 40, y + 10 + length), (60,), 4, cv2.LINE_AA)
             else:
                 write(page, "8530729"[row], x + 20, y + 68, size=55, pen=4)
     turn = cv2.getRotationMatrix2D((450, 320), degrees, 1.0)

@@ -118,6 +118,18 @@ def test_a_photographed_list_is_read_where_dark_rules_cross_it(reader: Reader, d
     assert edit_distance(crossed, plain) <= 0.1 * len(plain)
 
 
+def test_blanks_in_boxes_are_where_boxes_are_apart_or_empty(reader: Reader):
+    page = sheet(1280, 400, falloff=30)
+    for place, digit in enumerate("218725890641"):
+        x = 60 + 90 * place + 50 * (place // 4)
+        if digit == "1":  # there is much room around it
+            cv2.line(page, (x + 22, 78), (x + 20, 148), (60,), 6, cv2.LINE_AA)
+        else:
+            write(page, digit, x, 150, size=74, pen=6)
+    write(page, "8093 42", 60, 300, size=74, pen=6, pitch=90)
+    assert reader.read(page).text == "2187 2589 0641\n8093 42"
+
+
 def test_what_is_no_digit_is_marked_and_lines_of_it_are_left_out(reader: Reader):
     page = sheet()
     write(page, "123", 60, 120, size=60, pitch=80)
