@@ -125,11 +125,11 @@ def _blanks(boxes: list[Box]) -> list[bool]:
     usual = sorted(gaps)[2 * len(gaps) // 5]
     if _IN_BOXES * usual <= _WORD_GAP * height:
         return [gap > _WORD_GAP * height for gap in gaps]
-    # From the middle of a digit to that of the next it is as far as the boxes are wide.
+    # The middles of digits are as far apart as the boxes are wide, but a one may stand anywhere in its own.
     middles = [box.x + box.w / 2 for box in boxes]
     distances = list(map(sub, middles[1:], middles))
-    near = sorted(distances)[len(distances) // 5]
-    return [distance > _FAR_APART * near for distance in distances]
+    near, narrow = (_FAR_APART * sorted(apart)[len(apart) // 5] for apart in (distances, gaps))
+    return [distance > near and gap > narrow for distance, gap in zip(distances, gaps, strict=True)]
 
 
 def _in_frame(line: Line, turned: TurnedFrame) -> Line:

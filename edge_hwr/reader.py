@@ -21,6 +21,8 @@ from edge_hwr.runtime import MOST_THREADS
 _DOUBTFUL, _LEAST_INVERTED = 0.9, 0.6
 """A dark picture that is read with less than the first confidence is read as light ink on dark as well, which is taken
 for it with the second, or more if it has more the other way."""
+_FEW = 4
+"""Fewer sure glyphs, read of a dark picture, may be gaps in light writing, of which so many times as many are read then."""
 _FRAMES_BETWEEN = 25
 """Frames of a dark scene that are not read both ways."""
 
@@ -81,7 +83,8 @@ class Reader:
             other = self._read(grey, inverted=not reading.inverted)
             both = {stage: taken + other.ms[stage] for stage, taken in reading.ms.items()}
             least = max(_LEAST_INVERTED, reading.confidence if reading.text else 0.0)
-            clearer = bool(other.text) and other.confidence >= least
+            more = other.confidence >= _LEAST_INVERTED and _sure(other) >= _FEW * max(_sure(reading), 1)
+            clearer = bool(other.text) and (other.confidence >= least or more)
             reading = dataclasses.replace(other if clearer else reading, ms=both)
         if self._remember:
             self._inverted = reading.inverted
@@ -92,7 +95,7 @@ class Reader:
 
         Of the frames of a scene, one in some: what is remembered of its lines is lost by that.
         """
-        if reading.text and reading.confidence >= _DOUBTFUL:
+        if reading.text and reading.confidence >= _DOUBTFUL and _sure(reading) >= _FEW:
             return False
         if self._wait > 0:
             self._wait -= 1
@@ -115,6 +118,10 @@ class Reader:
             remembered=page.remembered,
             inverted=inverted,
         )
+
+
+def _sure(reading: Reading) -> int:
+    return sum(not glyph.rejected for glyph in reading.glyphs)
 
 
 def _checked(grey: Grey) -> Grey:

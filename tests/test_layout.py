@@ -253,6 +253,21 @@ def test_a_colon_is_no_cloud_of_specks():
     assert len(find_glyphs(page, marks=True)) == 4
 
 
+@pytest.mark.parametrize("table", [40, 90, 130])
+def test_a_sheet_on_a_darker_table_shows_no_glyphs_along_its_edges(table: int):
+    page = np.full((960, 1280), table, np.uint8)
+    corners = np.array([(130, 70), (1170, 96), (1190, 900), (106, 880)], np.int32)
+    cv2.fillConvexPoly(page, corners, (225,), cv2.LINE_AA)
+    for row in range(5):  # ones, and lines close to one another: no walls stand between them
+        for place, digit in enumerate("40528"):
+            write(page, digit, 300 + 110 * place, 270 + 108 * row, size=88, pen=6)
+        cv2.line(page, (852, 186 + 108 * row), (848, 268 + 108 * row), (60,), 6, cv2.LINE_AA)
+    light = np.linspace(1.0, 0.75, 1280)[None] * np.linspace(1.0, 0.9, 960)[:, None]
+    grain = np.random.default_rng(3).normal(0, 3, page.shape)
+    seen = np.clip(cv2.GaussianBlur(page, (0, 0), 1.2) * light + grain, 0, 255).astype(np.uint8)
+    assert np.bincount(find_glyphs(seen).line_of).tolist() == [6] * 5
+
+
 @pytest.mark.parametrize("degrees", [0, 1])
 def test_the_teeth_of_a_comb_are_no_ones(degrees: float):
     page = sheet(1000, 420, falloff=30)

@@ -118,6 +118,15 @@ def test_a_photographed_list_is_read_where_dark_rules_cross_it(reader: Reader, d
     assert edit_distance(crossed, plain) <= 0.1 * len(plain)
 
 
+@pytest.mark.parametrize("text", ["6", "9", "68"])
+def test_a_few_broad_digits_on_a_board_are_not_read_by_their_holes(reader: Reader, text: str):
+    page = sheet(2400, 720, bright=215, falloff=40)
+    write(page, text, 150, 560, size=200, pen=30, ink=40, pitch=220)
+    reading = reader.read(255 - page)
+    assert reading.text == text
+    assert reading.inverted
+
+
 def test_blanks_in_boxes_are_where_boxes_are_apart_or_empty(reader: Reader):
     page = sheet(1280, 400, falloff=30)
     for place, digit in enumerate("218725890641"):
