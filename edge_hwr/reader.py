@@ -22,7 +22,7 @@ _DOUBTFUL, _LEAST_INVERTED = 0.9, 0.6
 """A dark picture that is read with less than the first confidence is read as light ink on dark as well, which is taken
 for it with the second, or more if it has more the other way."""
 _FEW = 4
-"""Fewer sure glyphs, read of a dark picture, may be gaps in light writing, of which so many times as many are read then."""
+"""Fewer sure glyphs, read of a dark picture, may be gaps in light writing, which then has so many times as many."""
 _FRAMES_BETWEEN = 25
 """Frames of a dark scene that are not read both ways."""
 
