@@ -65,7 +65,7 @@ def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> L
     ink = ink or find_frame_ink(grey)
     labels, components = connected_components(ink.mask)
     joined = _is_of_one_piece(components, ink.mask.shape)
-    looked_for = joined or _is_of_crumbs(components, ink.mask.shape)
+    looked_for = joined or _is_of_crumbs(components, ink.mask.shape) or _reaches_all_edges(components, ink.mask.shape)
     if looked_for and (erased := erase_ruling(grey, ink, rules=joined)) is not None:
         grey, ink = erased, find_ink(erased, ink.reduction)
         labels, components = connected_components(ink.mask)
@@ -135,6 +135,12 @@ def _is_of_one_piece(components: Boxes, shape: tuple[int, ...]) -> bool:
     spans = components[:, 2] > 0.6 * shape[1]
     area = components[:, 4]
     return bool(spans.any()) and area[spans].sum() > _ONE_PIECE * area.sum()
+
+
+def _reaches_all_edges(components: Boxes, shape: tuple[int, ...]) -> bool:
+    """Whether a piece of ink goes on beyond all four edges of the frame, as the lines of squared paper do."""
+    x, y, w, h = (components[:, k] for k in range(4))
+    return bool(((x <= 1) & (y <= 1) & (x + w >= shape[1] - 1) & (y + h >= shape[0] - 1)).any())
 
 
 def _is_of_crumbs(components: Boxes, shape: tuple[int, ...]) -> bool:

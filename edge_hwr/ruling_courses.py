@@ -7,10 +7,13 @@ angle.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.components import connected_components
 from edge_hwr.ink import Grey
 
 _LENGTH = 45
@@ -36,15 +39,13 @@ def find_continuations(mask: Grey, ruling: Grey) -> Grey:
 def find_courses(ruling: Grey, *, length: int = _LENGTH) -> Grey:
     """The rules of which level pieces are known that have this length at least, drawn from edge to edge; uint8 (H, W),
     255 on them."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ruling, connectivity=8, ltype=cv2.CV_32S)
-    wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
-    level = (wide >= length) & (high <= _STEEPEST * wide + _THICK)
-    level[0] = False
-    y, x = np.nonzero(level[labels])
+    labels, pieces = connected_components(ruling)
+    level = (pieces[:, 2] >= length) & (pieces[:, 3] <= _STEEPEST * pieces[:, 2] + _THICK)
     courses = np.zeros_like(ruling)
-    if len(x) == 0:
+    if not level.any():
         return courses
-    middle_x, middle_y, slopes, weights = _fit(np.asarray(labels[y, x], np.int32), x, y, len(stats))
+    x, y = cv2.findNonZero(np.append(False, level).astype(np.uint8)[labels]).reshape(-1, 2).T
+    middle_x, middle_y, slopes, weights = _fit(np.asarray(labels[y, x], np.int32), x, y, len(pieces) + 1)
     # Weighed by how well each slope is known; one or two rules do not say how slopes change down the page.
     degree = 1 if len(slopes) > 2 and np.ptp(middle_y) > 0 else 0
     common = np.polyval(np.polyfit(middle_y, slopes, degree, w=np.sqrt(weights)), middle_y)
@@ -64,7 +65,7 @@ def _alone(left: Grey, courses: Grey) -> Grey:
     return np.asarray(flat.astype(np.uint8)[labels] * np.uint8(255), np.uint8)
 
 
-def _fit(piece: NDArray[np.int32], x: NDArray[np.intp], y: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+def _fit(piece: NDArray[np.int32], x: NDArray[Any], y: NDArray[Any], count: int) -> NDArray[np.float64]:
     """The line through the pixels of each piece by least squares, (4, pieces): its middle (x, y), its slope, and the
     spread of its x, which the slope is as certain as."""
     n, sum_x, sum_y, sum_xx, sum_xy = (

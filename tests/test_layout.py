@@ -253,6 +253,21 @@ def test_a_colon_is_no_cloud_of_specks():
     assert len(find_glyphs(page, marks=True)) == 4
 
 
+@pytest.mark.parametrize(("pitch", "grey", "degrees"), [(64, 150, 0), (56, 190, 2)])
+def test_a_digit_in_each_square_of_school_paper(pitch: int, grey: int, degrees: float):
+    """The writing stands free of the lines, which are most of the ink and go on beyond the frame."""
+    page = sheet(1280, 960, falloff=50)
+    for row in range(6):
+        for place, digit in enumerate("91452806"):
+            x, y = round((4.4 + place) * pitch), round((2.26 + 2 * row) * pitch)
+            if digit == "1":
+                cv2.line(page, (x + 20, y - 52), (x + 16, y), (60,), 4, cv2.LINE_AA)
+            else:
+                write(page, digit, x, y, size=50, pen=4)
+    found = find_glyphs(square(page, pitch, grey, 2, degrees))
+    assert np.bincount(found.line_of).tolist() == [8] * 6
+
+
 @pytest.mark.parametrize("table", [40, 90, 130])
 def test_a_sheet_on_a_darker_table_shows_no_glyphs_along_its_edges(table: int):
     page = np.full((960, 1280), table, np.uint8)
