@@ -19,6 +19,7 @@ from edge_hwr.hairlines import drop_crumbs
 from edge_hwr.ink import Grey, Ink, find_ink
 from edge_hwr.pale_bars import drop_pale_bars
 from edge_hwr.reading_order import order_into_lines
+from edge_hwr.rings import without_rings
 from edge_hwr.squared_paper import erase_ruling
 
 LEAST_HEIGHT = 5
@@ -69,6 +70,7 @@ def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> L
     if looked_for and (erased := erase_ruling(grey, ink, rules=joined)) is not None:
         grey, ink = erased, find_ink(erased, ink.reduction)
         labels, components = connected_components(ink.mask)
+    components = without_rings(labels, components)
     height = typical_height(components, ink.mask.shape)
     labels, components = free_from_ruling(labels, components, height)
     drop_crumbs(ink.mask, labels, components, height)

@@ -253,6 +253,22 @@ def test_a_colon_is_no_cloud_of_specks():
     assert len(find_glyphs(page, marks=True)) == 4
 
 
+@pytest.mark.parametrize("size", [40, 110])
+def test_a_ring_around_a_number_is_none_of_it(size: int):
+    page = sheet(900, 480, falloff=30)
+    for place, digits in enumerate(("42", "7")):
+        write(page, digits, 200 + 360 * place, 280, size=size, pen=max(2, size // 14), pitch=size)
+        middle = 200 + 360 * place + round(size * (0.85, 0.38)[place])
+        axes = round(size * (1.6, 1.0)[place]), size
+        cv2.ellipse(page, (middle, 280 - size // 2), axes, 8, 0, 350, (60,), max(2, size // 14), cv2.LINE_AA)
+    found = find_glyphs(page)
+    assert len(found) == 3
+    assert found.boxes[:, 3].max() < 1.2 * size
+    with_sign = sheet(900, 480, falloff=30)
+    write(with_sign, "8%6", 200, 280, size=110, pen=6, pitch=120)  # a stroke beside two rings is around neither
+    assert len(find_glyphs(with_sign, marks=True)) == 3
+
+
 @pytest.mark.parametrize(("pitch", "grey", "degrees"), [(64, 150, 0), (56, 190, 2)])
 def test_a_digit_in_each_square_of_school_paper(pitch: int, grey: int, degrees: float):
     """The writing stands free of the lines, which are most of the ink and go on beyond the frame."""
