@@ -22,6 +22,8 @@ _LEAST_PEN_CORE = 0.16
 """Where the writing has less core than this, the pen draws hairlines itself: nothing can be told by thickness."""
 HIGHEST = 1.6
 """Times its height: no writing is that high, and ruling that is goes upright."""
+_LEAST_ONE = 0.6
+"""Times its height: off the course of any line, a bar is a one if it is so high, and otherwise a crumb like others."""
 _UPRIGHT, _BESIDE = 1.3, 0.06
 """Times its height: so long is a piece that tells where an upright line runs, and so far from there it may wander."""
 
@@ -92,9 +94,9 @@ def _drop_bars(
         x, y, w, h, area = components[index].tolist()
         bar = labels[y : y + h, x : x + w] == index + 1
         on_course = np.count_nonzero(courses[y : y + h, x : x + w] & bar) > area / 2
-        if courses.any() and not on_course and not hairline[index]:
+        wall = walled and (on_course or h < _LEAST_ONE * height or not courses.any())
+        if walled and not wall and not hairline[index]:
             continue
-        wall = on_course or (walled and not courses.any())
         near, far = max(2, round((0.2 if wall else 0.07) * height)), max(2, round(0.6 * height))
         columns = slice(max(x - 1, 0), x + w + 1)
         above, below = labels[max(y - far, 0) : y, columns][::-1], labels[y + h : y + h + far, columns]
