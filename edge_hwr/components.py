@@ -63,8 +63,8 @@ def cut_ruling(
         ruling = find_ruling(mask, level=level, upright=upright)
         if within is not None:
             ruling &= within[y : y + h, x : x + w]
-        if not ruling.any():
-            continue
+            if not ruling.any():
+                continue
         pieces = mask & ~ruling
         piece_labels, piece_rows = connected_components(pieces)
         inside = piece_labels > 0

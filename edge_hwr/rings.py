@@ -11,6 +11,8 @@ _FULLEST = 0.3
 """Share of its box that a ring fills at most."""
 _LEAST, _MOST = 1.2, 3.5
 """Times the height of what it is around, a ring is so high and wide at least, and at most."""
+_LOW = 25
+"""Percent of the pieces of ink are lower than what a ring is around."""
 _FEWEST, _MOST_PIECES = 2, 1000
 """Pieces of ink that can be a ring and a number, and as many as are looked at: a picture of crumbs has no rings."""
 
@@ -23,8 +25,10 @@ def without_rings(labels: Labels, components: Boxes) -> Boxes:
     if not _FEWEST <= len(components) <= _MOST_PIECES:
         return components
     x, y, w, h, area = components.T
+    # Of a page of digits few are higher than others: only these are looked at.
+    high = np.minimum(w, h) >= _LEAST * np.percentile(h, _LOW)
     emptied = components.copy()
-    for index in np.flatnonzero(area <= _FULLEST * w * h).tolist():
+    for index in np.flatnonzero(high & (area <= _FULLEST * w * h)).tolist():
         inside = (x > x[index]) & (y > y[index])
         inside &= (x + w < x[index] + w[index]) & (y + h < y[index] + h[index])
         inside &= (_MOST * h >= max(w[index], h[index])) & (_LEAST * h <= min(w[index], h[index]))
