@@ -37,18 +37,17 @@ def drop_crumbs(
     """
     area = components[:, 4]
     emptied = area == 0
-    ruling = np.append(False, emptied)[labels]
     if not emptied.any():
-        _drop_bars(labels, components, height, emptied, ruling)
+        _drop_bars(labels, components, height, emptied)
         return
     core = np.bincount(labels[cv2.erode(mask, _CORE_KERNEL) > 0], minlength=len(components) + 1)[1:]
     share = core / np.maximum(area, 1)
     writing = (area > 0) & (share > _HAIRLINE_CORE) & (components[:, 3] >= 0.5 * height)
     thick_pen = writing.any() and np.median(share[writing]) >= _LEAST_PEN_CORE
     hairline = (area > 0) & (share < _HAIRLINE_CORE) & thick_pen
-    _drop_bars(labels, components, height, hairline, ruling)
+    _drop_bars(labels, components, height, hairline)
     if hairline.any():
-        _drop_networks(labels, components, height, hairline, ruling)
+        _drop_networks(labels, components, height, hairline, np.append(False, emptied)[labels])
 
 
 def _drop_networks(
@@ -72,11 +71,7 @@ def _drop_networks(
 
 
 def _drop_bars(
-    labels: NDArray[np.integer[Any]],
-    components: NDArray[np.int32],
-    height: float,
-    hairline: NDArray[np.bool_],
-    ruling: NDArray[np.bool_],
+    labels: NDArray[np.integer[Any]], components: NDArray[np.int32], height: float, hairline: NDArray[np.bool_]
 ) -> None:
     """Empty the rows of upright bars with ink straight beyond both their ends; for a hairline, beyond one will do.
 
@@ -88,15 +83,19 @@ def _drop_bars(
     bars = (components[:, 4] > 0) & (components[:, 3] > slender * components[:, 2]) & (components[:, 3] >= 0.4 * height)
     if not bars.any():
         return
-    walled = bool((components[components[:, 4] == 0, 3] > HIGHEST * height).any())
-    courses = _upright_courses(ruling, height) if walled else np.zeros_like(ruling)
+    ruling = components[:, 4] == 0
+    walled = bool((components[ruling, 3] > HIGHEST * height).any())
+    courses = _upright_courses(np.append(False, ruling)[labels], height) if walled else None
+    if courses is not None and not courses.any():
+        courses = None
     for index in np.flatnonzero(bars):
         x, y, w, h, area = components[index].tolist()
-        bar = labels[y : y + h, x : x + w] == index + 1
-        on_course = np.count_nonzero(courses[y : y + h, x : x + w] & bar) > area / 2
-        wall = walled and (on_course or h < _LEAST_ONE * height or not courses.any())
-        if walled and not wall and not hairline[index]:
-            continue
+        wall = walled
+        if courses is not None and h >= _LEAST_ONE * height:
+            bar = labels[y : y + h, x : x + w] == index + 1
+            wall = np.count_nonzero(courses[y : y + h, x : x + w] & bar) > area / 2
+            if not wall and not hairline[index]:
+                continue
         near, far = max(2, round((0.2 if wall else 0.07) * height)), max(2, round(0.6 * height))
         columns = slice(max(x - 1, 0), x + w + 1)
         above, below = labels[max(y - far, 0) : y, columns][::-1], labels[y + h : y + h + far, columns]
