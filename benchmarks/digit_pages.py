@@ -1,4 +1,4 @@
-"""Pages of digits for `glyph_finding.py`: recorded strokes of real hands, written on eleven kinds of paper.
+"""Pages of digits for `glyph_finding.py`: recorded strokes of real hands, written on twelve kinds of pages.
 
 A hand is a writer of UNIPEN's training half; the papers are drawn, lit from one side, blurred and grained as a camera
 sees them. What was written is known to the pixel.
@@ -68,9 +68,21 @@ class Page:
         self.digits.append((digit, (left, top, wide, tall)))
         return float(wide)
 
-    def write(self, text: str, x: float, foot: float, height: float, *, gap: float = 0.22, blank: float = 0.85) -> None:
+    def write(
+        self,
+        text: str,
+        x: float,
+        foot: float,
+        height: float,
+        *,
+        gap: float = 0.22,
+        spread: float = 0,
+        blank: float = 0.85,
+    ) -> None:
+        """Digits with a gap between them, of so many times their height, that varies by the spread."""
         for digit in text:
-            x += blank * height if digit == " " else self.draw(digit, x, foot, height) + gap * height
+            between = gap + (self.rng.normal(0, spread) if spread else 0)
+            x += blank * height if digit == " " else self.draw(digit, x, foot, height) + between * height
         self.lines.append(text)
 
     def some(self, count: int) -> str:
@@ -101,6 +113,12 @@ def _turned(box: tuple[int, int, int, int], turn: NDArray[np.float64]) -> tuple[
 def plain(page: Page) -> None:
     for row in range(5):
         page.write(page.some(2) + " " + page.some(4), 200, 200 + 150 * row, 80)
+
+
+def tight(page: Page) -> None:
+    """So close that a third of the digits touch others."""
+    for row in range(5):
+        page.write(page.some(2) + " " + page.some(4), 200, 200 + 150 * row, 80, gap=0, spread=0.08)
 
 
 def ruled(page: Page, grey: float = 180) -> None:
@@ -195,5 +213,5 @@ def _in_places(page: Page, text: str, first: float, pitch: float, foot: float, h
 
 
 KINDS: tuple[Callable[[Page], None], ...] = (
-    plain, ruled, dark_rules, table, boxes, combs, puzzle, squares, sheet, rings, board,
+    plain, tight, ruled, dark_rules, table, boxes, combs, puzzle, squares, sheet, rings, board,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How well digits are found and read on eleven kinds of paper, written by hands of UNIPEN's training half.
+"""How well digits are found and read on twelve kinds of pages, written by hands of UNIPEN's training half.
 
     python benchmarks/glyph_finding.py [--data FOLDER] [--model digits] [--hands 20] [--seed 1] [--draw FOLDER] [--json]
 

@@ -19,6 +19,7 @@ from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reading import REJECTED, Box, Glyph, Line, ReadPage, box_around
 from edge_hwr.runtime import TfliteModel
 from edge_hwr.tilt import TurnedFrame, find_tilt, turn_upright
+from edge_hwr.touching_glyphs import choose_pieces, find_touching, replace_glyphs
 
 MARKS = frozenset(".,-'")
 """Small characters that stand apart: they are looked for only where a model knows one of them."""
@@ -48,6 +49,7 @@ class GlyphReader:
         self._decoder = Decoder(self._model.output_scale, metadata.temperature)
         weighing = Context(bundle.labels) if context else None
         self._context = weighing if weighing is not None and weighing.useful else None
+        self._letters = any(label.isalpha() for label in bundle.labels)
         self._marks = not MARKS.isdisjoint(bundle.labels)
 
     def read(self, grey: Grey) -> ReadPage:
@@ -63,7 +65,7 @@ class GlyphReader:
         preprocessed = time.monotonic()
         raw = self._model.invoke(batch) if len(found) else None
         invoked = time.monotonic()
-        lines = () if raw is None else self._lines(found, raw)
+        lines = () if raw is None else self._lines(*self._take_apart(found, raw))
         if turned is not None:
             lines = tuple(_in_frame(line, turned) for line in lines)
         seconds = {
@@ -73,6 +75,26 @@ class GlyphReader:
             "decode": time.monotonic() - invoked,
         }
         return ReadPage(lines, seconds)
+
+    def _take_apart(self, found: Layout, raw: NDArray[Any]) -> tuple[Layout, NDArray[Any]]:
+        """Glyphs and raw scores (N, C) with what touches taken apart."""
+        touching = find_touching(found, *self._decoder.decode(raw), self._threshold, letters=self._letters)
+        suspects, batches = [], []
+        for suspect, pieces in touching:
+            suspects.append(suspect)
+            batches.append(preprocess_glyphs(pieces, self._preprocessing))
+        if not suspects:
+            return found, raw
+        scores = self._model.invoke(np.concatenate(batches))
+        classes, confidences = self._decoder.decode(scores)
+        parts = {}
+        start = 0
+        for suspect in suspects:
+            own = slice(start, start + len(suspect.pieces))
+            if chosen := choose_pieces(suspect, classes[own], confidences[own]):
+                parts[suspect.index] = suspect.pieces.boxes[chosen], scores[own][chosen]
+            start = own.stop
+        return replace_glyphs(found, raw, parts)
 
     def _lines(self, found: Layout, raw: NDArray[Any]) -> tuple[Line, ...]:
         classes, confidences = self._decide(found, raw)
@@ -122,13 +144,16 @@ def _blanks(boxes: list[Box]) -> list[bool]:
     starts = [box.x - more for box, more in zip(boxes, spare, strict=True)]
     ends = [box.x + box.w + more for box, more in zip(boxes, spare, strict=True)]
     gaps = list(map(sub, starts[1:], ends))
-    usual = sorted(gaps)[2 * len(gaps) // 5]
+    # Where digits touch tells nothing of how far apart they stand otherwise, unless they mostly do.
+    apart = [k for k, gap in enumerate(gaps) if gap > 0]
+    telling = apart if 2 * len(apart) > len(gaps) else list(range(len(gaps)))
+    usual = sorted(gaps[k] for k in telling)[2 * len(telling) // 5]
     if _IN_BOXES * usual <= _WORD_GAP * height:
         return [gap > _WORD_GAP * height for gap in gaps]
     # The middles of digits are as far apart as the boxes are wide, but a one may stand anywhere in its own.
     middles = [box.x + box.w / 2 for box in boxes]
     distances = list(map(sub, middles[1:], middles))
-    near, narrow = (_FAR_APART * sorted(apart)[len(apart) // 5] for apart in (distances, gaps))
+    near, narrow = (_FAR_APART * sorted(far[k] for k in telling)[len(telling) // 5] for far in (distances, gaps))
     return [distance > near and gap > narrow for distance, gap in zip(distances, gaps, strict=True)]
 
 
