@@ -32,6 +32,9 @@ _DAMAGE = (b"premature end of data segment", b"bad Huffman code")
 
 _MOST_BYTES = 8 * MOST_PIXELS  # an uncompressed picture of that size, 16 bits a channel
 
+_LIGHT = 180
+"""Strokes on nothing whose mean brightness is more, of 255, were not written on white."""
+
 _LEAST_CONTRAST = 60
 """Of 255: a picture with less between its darkest and its brightest shows no writing in either."""
 
@@ -127,7 +130,7 @@ def _decode(data: bytes, name: str, mode: int) -> Picture:
         log.warning("%s: of its pages, the first is read: save each as a picture of its own", name)
     if not header.transparent:
         return np.asarray(picture, np.uint8)
-    return _upright(_on_white(picture, mode), header.orientation)
+    return _upright(_on_paper(picture, mode), header.orientation)
 
 
 def _upright(picture: Picture, orientation: int) -> Picture:
@@ -138,15 +141,25 @@ def _upright(picture: Picture, orientation: int) -> Picture:
     return np.ascontiguousarray(picture[::rows, ::columns])
 
 
-def _on_white(picture: NDArray[Any], mode: int) -> Picture:
-    """What covers white paper: programs for notes save strokes on nothing, which a decoder would make black."""
+def _on_paper(picture: NDArray[Any], mode: int) -> Picture:
+    """What covers paper, as programs for notes save strokes on nothing: white paper, which a decoder would make black,
+    but black where the strokes are light."""
     if picture.dtype != np.uint8:
         picture = cv2.convertScaleAbs(picture, alpha=255 / np.iinfo(picture.dtype).max)
     if picture.ndim == 3 and picture.shape[2] == 4:
         cover = picture[..., 3:].astype(np.float32) / 255
-        picture = np.rint(picture[..., :3] * cover + 255 * (1 - cover)).astype(np.uint8)
+        paper = 0 if _is_light(np.ascontiguousarray(picture[..., :3]), cover[..., 0]) else 255
+        picture = np.rint(picture[..., :3] * cover + paper * (1 - cover)).astype(np.uint8)
     if mode == cv2.IMREAD_GRAYSCALE and picture.ndim == 3:
         picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     elif mode == cv2.IMREAD_COLOR and picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     return np.asarray(picture, np.uint8)
+
+
+def _is_light(colours: Picture, cover: NDArray[Any]) -> bool:
+    """Whether what covers a smaller part of the paper would hardly be seen on white."""
+    covered = float(cover.mean())
+    if not 0 < covered < 0.5:
+        return False
+    return float((cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY) * cover).mean()) > _LIGHT * covered

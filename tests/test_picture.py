@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from edge_hwr.errors import PictureError
 from edge_hwr.picture import decode_picture, read_colour_picture, read_picture, write_picture
 from edge_hwr.picture_header import Header, picture_header
+from edge_hwr.reader import Reader
 
 SUFFIXES = [".png", ".jpg", ".webp", ".bmp", ".tiff", ".pgm"]
 
@@ -160,6 +161,18 @@ def test_strokes_on_nothing_are_strokes_on_white(tmp_path: Path, deep: type, gre
     read = read_picture(tmp_path / "note.png")
     assert np.abs(read.astype(int) - page).max() <= 1
     assert read_colour_picture(tmp_path / "note.png").shape == (90, 120, 3)
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 255, 255)])
+def test_light_strokes_on_nothing_are_strokes_on_black(tmp_path: Path, colour: tuple[int, int, int]) -> None:
+    page = np.zeros((90, 160), np.uint8)
+    write(page, "42", 20, 60, ink=255)
+    strokes = np.full((90, 160, 3), colour, np.uint8)
+    cv2.imwrite(str(tmp_path / "note.png"), np.dstack([strokes, page]))
+    read = read_picture(tmp_path / "note.png")
+    assert np.abs(read.astype(int) - page * (read.max() / 255)).max() <= 2
+    reading = Reader("digits").read(read)
+    assert (reading.text, reading.inverted) == ("42", True)
 
 
 EXIF = "II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0{}\0\0\0\0\0\0\0"
