@@ -92,8 +92,9 @@ def models(as_json: bool) -> None:
         for bundle in bundles:
             click.echo(json.dumps(_describe(bundle), ensure_ascii=False))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "task", "bytes", "precision", "charset", "accuracy"):
+    caption = "validation sets, where it says no other; --json has all there is"
+    table = Table(box=None, pad_edge=False, header_style="bold", caption=caption, caption_justify="left")
+    for heading in ("model", "task", "bytes", "charset", "accuracy"):
         table.add_column(heading, justify="right" if heading == "bytes" else "left", overflow="fold")
     for bundle in bundles:
         metadata = bundle.metadata
@@ -101,7 +102,6 @@ def models(as_json: bool) -> None:
             metadata.name,
             metadata.task,
             f"{bundle.size:,}",
-            metadata.precision,
             metadata.charset if len(metadata.charset) <= _SHOWN else f"{len(metadata.charset)} characters",
             _accuracies(metadata),
         )
@@ -161,9 +161,11 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
 
 
 def _accuracies(metadata: Metadata) -> str:
-    """What was measured of the model's own precision: one "dataset 99.70%", or "dataset CER 5.10%", a line."""
+    """What was measured of the model's own precision: one "99.70% dataset", or "CER 5.10% dataset", a line."""
     measured = metadata.metrics.get(metadata.precision, {})
     return "\n".join(
-        f"{name} {values['accuracy']:.2%}" if "accuracy" in values else f"{name} CER {values['cer']:.2%}"
+        (f"{values['accuracy']:.2%}" if "accuracy" in values else f"CER {values['cer']:.2%}")
+        + " "
+        + name.removesuffix(" (validation)")
         for name, values in measured.items()
     )

@@ -177,7 +177,7 @@ def test_models_lists_what_ships(
     assert described["charset"] == DIGITS
     assert described["metrics"]["int8"]["drawn"]["accuracy"] == 1
     listed = edge_hwr("models").out
-    assert re.search(r"^drawn +glyph +[\d,]+ +int8 +0123456789 +drawn 100.00%", listed, re.MULTILINE)
+    assert re.search(r"^drawn +glyph +[\d,]+ +0123456789 +100.00% drawn", listed, re.MULTILINE)
     (tmp_path / "drawn.tflite").write_bytes(drawn_bundle.path.read_bytes()[:-1])
     assert "drawn.tflite: damaged" in edge_hwr("models").error
 
