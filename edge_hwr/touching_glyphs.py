@@ -22,13 +22,18 @@ _WIDE_IF_SURE, _WIDE_IF_NOT, _WIDE_LETTER = 1.05, 0.8, 1.3
 """A glyph may be several if it is so wide, in heights of the sure glyphs of its line; the last is for sure ones where
 letters are read (an M, a W)."""
 
-_ROUGHLY = 0.85
-"""What is narrower, in heights of its own, is no suspect whatever its line."""
+_WIDEST = 3.0
+"""What is wider is no number, but a rule or a word."""
 
-_FEW = 8
-"""Where more than these, and more than half of all, may be several, it is no writing of single glyphs."""
+_ROUGHLY = 0.85
+"""What is narrower than so much of that bound, in heights of its own, is none whatever its line."""
+
+_FEW, _SHARE, _SHARE_OF_LETTERS, _SURE_SHARE = 8, 0.5, 0.25, 0.8
+"""Where more than the first, and more than a share of all, may be several, or fewer of the others than the last share
+are sure, it is no writing of single glyphs."""
 
 _SURE_PIECE = 0.95
+
 _BREADTH = 0.55
 """Of many pieces the mean is not narrower: noughts can be cut into ones and twos."""
 
@@ -62,9 +67,11 @@ def find_touching(
     widths, wide = found.boxes[:, 2], []
     for index in np.flatnonzero(widths >= bounds * found.boxes[:, 3] * _ROUGHLY).tolist():
         height = _height_of_line(found, index, sure)
-        if widths[index] >= bounds[index] * height:
+        if bounds[index] * height <= widths[index] <= _WIDEST * height:
             wide.append((index, height))
-    if len(wide) > max(_FEW, len(found) // 2):
+    others = np.delete(sure, [index for index, _ in wide])
+    most = max(_FEW, (_SHARE_OF_LETTERS if letters else _SHARE) * len(found))
+    if len(wide) > most or (len(others) > _FEW and others.mean() < _SURE_SHARE):
         return
     for index, height in wide:
         if (cut := cut_glyph(found, index, height)) is not None:
