@@ -37,9 +37,11 @@ _BROADEST, _LOWEST = 1.2, 0.6
 """A piece is no wider and no lower than this, in heights of the writing."""
 
 _LARGEST = 1 << 17
-"""Pixels of the box of a glyph that is cut, at most: of the reduced frame, so it would have to be most of that."""
+"""Pixels of the box of a glyph that is cut, at most, counted on the reduced frame: its pieces each have a copy of it."""
 
 _RIM = 2
+"""Pixels of the reduced frame around a glyph that its copies show: the crops of preprocessing reach beyond its box."""
+
 _FOREIGN, _PAPER = -2, -1
 """On a map of slices, which are counted from 0, the ink of others and none."""
 

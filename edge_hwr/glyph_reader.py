@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from itertools import chain
 from operator import sub
 from typing import Any
 
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 from edge_hwr.bundle import Bundle
 from edge_hwr.context import Context
 from edge_hwr.decode import Decoder
+from edge_hwr.glyph_cuts import cut_glyph
 from edge_hwr.ink import Grey, find_ink
 from edge_hwr.layout import Layout, find_frame_ink, find_glyphs
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reading import REJECTED, Box, Glyph, Line, ReadPage, box_around
 from edge_hwr.runtime import TfliteModel
 from edge_hwr.tilt import TurnedFrame, find_tilt, turn_upright
-from edge_hwr.touching_glyphs import choose_pieces, find_touching, replace_glyphs
+from edge_hwr.touching_glyphs import Suspect, choose_pieces, find_touching, put_pieces
 
 MARKS = frozenset(".,-'")
 """Small characters that stand apart: they are looked for only where a model knows one of them."""
@@ -33,6 +35,23 @@ _WORD_GAP = 0.6
 _IN_BOXES, _FAR_APART = 1.5, 1.33
 """… but where the gaps usual in its line are that wide, so many times, digits stand in boxes, and blanks are where
 these are, so many times, as far apart as others."""
+
+
+_AT_ONCE = 8
+"""Glyphs that may be several and are cut and read at once."""
+
+
+class _Laps:
+    """Seconds that each stage took, as ended one after the other, some more than once."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(("layout", "preprocess", "invoke", "decode"), 0.0)
+        self._started = time.monotonic()
+
+    def end(self, stage: str) -> None:
+        now = time.monotonic()
+        self.seconds[stage] += now - self._started
+        self._started = now
 
 
 class GlyphReader:
@@ -54,59 +73,87 @@ class GlyphReader:
 
     def read(self, grey: Grey) -> ReadPage:
         """The lines of a frame and the seconds that each stage took."""
-        started = time.monotonic()
+        laps = _Laps()
         ink, turned = find_frame_ink(grey), None
         if angle := find_tilt(ink):
             turned = turn_upright(grey, ink, angle)
             grey, ink = turned.grey, find_ink(turned.grey, ink.reduction)
         found = find_glyphs(grey, marks=self._marks, ink=ink)
-        laid_out = time.monotonic()
+        laps.end("layout")
         batch = preprocess_glyphs(found, self._preprocessing)
-        preprocessed = time.monotonic()
-        raw = self._model.invoke(batch) if len(found) else None
-        invoked = time.monotonic()
-        lines = () if raw is None else self._lines(*self._take_apart(found, raw))
+        laps.end("preprocess")
+        lines: tuple[Line, ...] = ()
+        if len(found):
+            raw = self._model.invoke(batch)
+            laps.end("invoke")
+            lines = self._lines(*self._take_apart(found, raw, laps))
         if turned is not None:
             lines = tuple(_in_frame(line, turned) for line in lines)
-        seconds = {
-            "layout": laid_out - started,
-            "preprocess": preprocessed - laid_out,
-            "invoke": invoked - preprocessed,
-            "decode": time.monotonic() - invoked,
-        }
-        return ReadPage(lines, seconds)
+        laps.end("decode")
+        return ReadPage(lines, laps.seconds)
 
-    def _take_apart(self, found: Layout, raw: NDArray[Any]) -> tuple[Layout, NDArray[Any]]:
-        """Glyphs and raw scores (N, C) with what touches taken apart."""
-        touching = find_touching(found, *self._decoder.decode(raw), self._threshold, letters=self._letters)
-        suspects, batches = [], []
-        for suspect, pieces in touching:
-            suspects.append(suspect)
-            batches.append(preprocess_glyphs(pieces, self._preprocessing))
-        if not suspects:
-            return found, raw
-        scores = self._model.invoke(np.concatenate(batches))
-        classes, confidences = self._decoder.decode(scores)
+    def _take_apart(
+        self, found: Layout, raw: NDArray[Any], laps: _Laps
+    ) -> tuple[Layout, NDArray[Any], NDArray[np.intp]]:
+        """Glyphs and raw scores (N, C) with those that touch taken apart, and which were found as one (N,)."""
+        suspects = find_touching(found, *self._decoder.decode(raw), self._threshold, letters=self._letters)
+        parts: dict[int, tuple[NDArray[np.int32], NDArray[Any]]] = {}
+        # The likeliest come first: where none of some was several, none of the rest is.
+        for start in range(0, len(suspects), _AT_ONCE):
+            apart = self._read_pieces(found, suspects[start : start + _AT_ONCE], laps)
+            parts |= apart
+            if not apart:
+                break
+        return put_pieces(found, raw, parts)
+
+    def _read_pieces(
+        self, found: Layout, suspects: list[Suspect], laps: _Laps
+    ) -> dict[int, tuple[NDArray[np.int32], NDArray[Any]]]:
+        """Boxes and raw scores of the pieces of those that are several, by their numbers."""
+        cuts, batches = [], []
+        for suspect in suspects:
+            if (cut := cut_glyph(found, suspect.index, suspect.height)) is not None:
+                laps.end("layout")
+                cuts.append((suspect, cut[0]))
+                batches.append(preprocess_glyphs(cut[1], self._preprocessing))
+                laps.end("preprocess")
+        if not cuts:
+            return {}
+        raw = self._model.invoke(np.concatenate(batches))
+        laps.end("invoke")
+        classes, confidences = self._decoder.decode(raw)
         parts = {}
         start = 0
-        for suspect in suspects:
-            own = slice(start, start + len(suspect.pieces))
-            if chosen := choose_pieces(suspect, classes[own], confidences[own]):
-                parts[suspect.index] = suspect.pieces.boxes[chosen], scores[own][chosen]
+        for suspect, pieces in cuts:
+            own = slice(start, start + len(pieces))
+            if chosen := choose_pieces(suspect, pieces, classes[own], confidences[own]):
+                parts[suspect.index] = pieces.boxes[chosen], raw[own][chosen]
             start = own.stop
-        return replace_glyphs(found, raw, parts)
+        return parts
 
-    def _lines(self, found: Layout, raw: NDArray[Any]) -> tuple[Line, ...]:
+    def _lines(self, found: Layout, raw: NDArray[Any], part_of: NDArray[np.intp]) -> tuple[Line, ...]:
+        """The lines of the glyphs of a layout, of which those with one number in `part_of` (N,) were found as one."""
         classes, confidences = self._decide(found, raw)
         labels, threshold = self._labels, self._threshold
-        rows: list[list[Glyph]] = [[] for _ in range(int(found.line_of[-1]) + 1)]
-        for row, index, confidence, box in zip(
-            found.line_of.tolist(), classes.tolist(), confidences.tolist(), found.boxes.tolist(), strict=True
+        rows: list[dict[int, list[Glyph]]] = [{} for _ in range(int(found.line_of[-1]) + 1)]
+        for row, whole, index, confidence, box in zip(
+            found.line_of.tolist(),
+            part_of.tolist(),
+            classes.tolist(),
+            confidences.tolist(),
+            found.boxes.tolist(),
+            strict=True,
         ):
-            rows[row].append(Glyph(labels[index], confidence, Box(*box), confidence < threshold))
-        sure = [glyph.box.h for glyphs in rows for glyph in glyphs if not glyph.rejected]
+            glyph = Glyph(labels[index], confidence, Box(*box), confidence < threshold)
+            rows[row].setdefault(whole, []).append(glyph)
+        lines = [list(row.values()) for row in rows]
+        sure = [glyph.box.h for line in lines for whole in line for glyph in whole if not glyph.rejected]
         usual = sorted(sure)[len(sure) // 2] if sure else None
-        return tuple(_line(glyphs) for glyphs in rows if self._is_writing(glyphs, usual, alone=len(rows) == 1))
+        return tuple(
+            _line(line)
+            for line in lines
+            if self._is_writing(list(chain.from_iterable(line)), usual, alone=len(lines) == 1)
+        )
 
     def _is_writing(self, glyphs: list[Glyph], usual: int | None, *, alone: bool) -> bool:
         """Whether a row is writing: with nothing but rejected glyphs it is a picture's halftone or the edge of a table,
@@ -125,36 +172,38 @@ class GlyphReader:
         return weighed.argmax(axis=1), weighed.max(axis=1)
 
 
-def _line(glyphs: list[Glyph]) -> Line:
-    """Join glyphs, left to right, into a line; a wide gap is a blank."""
-    text = REJECTED if glyphs[0].rejected else glyphs[0].text
-    for blank, glyph in zip(_blanks([glyph.box for glyph in glyphs]), glyphs[1:], strict=True):
-        text += (" " if blank else "") + (REJECTED if glyph.rejected else glyph.text)
+def _line(wholes: list[list[Glyph]]) -> Line:
+    """Join glyphs, left to right, into a line; a wide gap is a blank. Those of one list were found as one."""
+    boxes = [box_around(glyph.box for glyph in whole) for whole in wholes]
+    text = ""
+    touching = len(wholes) < sum(map(len, wholes))
+    for blank, whole in zip(_blanks(boxes, touching=touching), wholes, strict=True):
+        text += (" " if blank else "") + "".join(REJECTED if glyph.rejected else glyph.text for glyph in whole)
+    glyphs = tuple(chain.from_iterable(wholes))
     confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
-    return Line(text, confidence, box_around(glyph.box for glyph in glyphs), tuple(glyphs))
+    return Line(text, confidence, box_around(boxes), glyphs)
 
 
-def _blanks(boxes: list[Box]) -> list[bool]:
-    """Whether there is a blank before each glyph of a line but the first."""
+def _blanks(boxes: list[Box], *, touching: bool) -> list[bool]:
+    """Whether there is a blank before each glyph of a line, of which some are several that are `touching`."""
     if len(boxes) < 2:
-        return []
+        return [False]
     height = sorted(box.h for box in boxes)[len(boxes) // 2]
     # For the gaps a narrow glyph (1, i, a comma) is taken to be as wide as others of its height.
     spare = [max(height / 2 - box.w, 0) / 2 for box in boxes]
     starts = [box.x - more for box, more in zip(boxes, spare, strict=True)]
     ends = [box.x + box.w + more for box, more in zip(boxes, spare, strict=True)]
     gaps = list(map(sub, starts[1:], ends))
-    # Where digits touch tells nothing of how far apart they stand otherwise, unless they mostly do.
-    apart = [k for k, gap in enumerate(gaps) if gap > 0]
-    telling = apart if 2 * len(apart) > len(gaps) else list(range(len(gaps)))
-    usual = sorted(gaps[k] for k in telling)[2 * len(telling) // 5]
-    if _IN_BOXES * usual <= _WORD_GAP * height:
-        return [gap > _WORD_GAP * height for gap in gaps]
+    usual = sorted(gaps)[2 * len(gaps) // 5]
+    # As far apart as everything stands, digits that touch are in no boxes.
+    alike = touching and max(gaps) <= _FAR_APART * min(gaps)
+    if alike or _IN_BOXES * usual <= _WORD_GAP * height:
+        return [False, *(gap > _WORD_GAP * height for gap in gaps)]
     # The middles of digits are as far apart as the boxes are wide, but a one may stand anywhere in its own.
     middles = [box.x + box.w / 2 for box in boxes]
     distances = list(map(sub, middles[1:], middles))
-    near, narrow = (_FAR_APART * sorted(far[k] for k in telling)[len(telling) // 5] for far in (distances, gaps))
-    return [distance > near and gap > narrow for distance, gap in zip(distances, gaps, strict=True)]
+    near, narrow = (_FAR_APART * sorted(apart)[len(apart) // 5] for apart in (distances, gaps))
+    return [False, *(distance > near and gap > narrow for distance, gap in zip(distances, gaps, strict=True))]
 
 
 def _in_frame(line: Line, turned: TurnedFrame) -> Line:

@@ -32,8 +32,9 @@ _DAMAGE = (b"premature end of data segment", b"bad Huffman code")
 
 _MOST_BYTES = 8 * MOST_PIXELS  # an uncompressed picture of that size, 16 bits a channel
 
-_LIGHT = 180
-"""Strokes on nothing whose mean brightness is more, of 255, were not written on white."""
+_LIGHT, _DARK, _DARK_SHARE = 180, 128, 0.02
+"""Strokes on nothing whose mean brightness is more than the first, of 255, were not written on white, unless this share
+of them is darker than the second: with dark ink, what is light is a card or a highlighter."""
 
 _LEAST_CONTRAST = 60
 """Of 255: a picture with less between its darkest and its brightest shows no writing in either."""
@@ -158,8 +159,10 @@ def _on_paper(picture: NDArray[Any], mode: int) -> Picture:
 
 
 def _is_light(colours: Picture, cover: NDArray[Any]) -> bool:
-    """Whether what covers a smaller part of the paper would hardly be seen on white."""
+    """Whether what covers a smaller part of the paper would hardly be seen on white, and none of it is dark."""
     covered = float(cover.mean())
     if not 0 < covered < 0.5:
         return False
-    return float((cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY) * cover).mean()) > _LIGHT * covered
+    grey = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY)
+    dark = float(cover[grey < _DARK].sum()) / cover.size
+    return float((grey * cover).mean()) > _LIGHT * covered and dark < _DARK_SHARE * covered

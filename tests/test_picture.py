@@ -175,6 +175,17 @@ def test_light_strokes_on_nothing_are_strokes_on_black(tmp_path: Path, colour: t
     assert (reading.text, reading.inverted) == ("42", True)
 
 
+def test_dark_strokes_on_nothing_stay_on_white_with_a_highlighter_behind_them(tmp_path: Path) -> None:
+    page = np.full((120, 400, 4), (0, 0, 0, 0), np.uint8)
+    cv2.rectangle(page, (150, 30), (390, 110), (0, 255, 255, 255), -1)
+    ink = np.zeros((120, 400), np.uint8)
+    write(ink, "4567", 20, 90, size=50, pitch=90, ink=255, pen=4)
+    page[ink > 128] = (40, 30, 30, 255)
+    cv2.imwrite(str(tmp_path / "note.png"), page)
+    reading = Reader("digits").read(read_picture(tmp_path / "note.png"))
+    assert (reading.text.replace(" ", ""), reading.inverted) == ("4567", False)
+
+
 EXIF = "II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0{}\0\0\0\0\0\0\0"
 
 
