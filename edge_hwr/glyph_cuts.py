@@ -26,9 +26,8 @@ _SHARED, _SHARED_APART = 0.5, 0.35
 _STROKES = 2
 """A cut crosses no more strokes than this: glyphs seldom touch in more places."""
 
-_CUTS = 5
-_LEAST = 7
-"""For so much of the width as the writing is high there are so many cuts."""
+_CUTS, _LEAST_CUTS = 5, 7
+"""Cuts are tried so many for each height of the writing that a glyph is wide, and so many at least."""
 
 _APART, _FROM_SIDE = 0.1, 0.08
 """Cuts are so far from each other and from either side half way down, in heights of the writing."""
@@ -37,7 +36,7 @@ _BROADEST, _LOWEST = 1.2, 0.6
 """A piece is no wider and no lower than this, in heights of the writing."""
 
 _LARGEST = 1 << 17
-"""Pixels of the box of a glyph that is cut, at most, counted on the reduced frame: its pieces each have a copy of it."""
+"""Pixels of the box of a glyph that is cut, at most, counted on the reduced frame: each piece has a copy of it."""
 
 _RIM = 2
 """Pixels of the reduced frame around a glyph that its copies show: the crops of preprocessing reach beyond its box."""
@@ -108,7 +107,7 @@ def _find_cuts(own: NDArray[np.bool_], height: float) -> NDArray[np.intp]:
     cheapest = np.lexsort((np.abs(start - columns / 2), through))
     shared = _shared_strokes(own, height)
     chosen = [column - aside for column in shared]
-    most = max(_LEAST, round(_CUTS * columns / height))
+    most = max(_LEAST_CUTS, round(_CUTS * columns / height))
     for number in cheapest[crossed[cheapest] <= _STROKES].tolist():
         if len(chosen) >= most:
             break
