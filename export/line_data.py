@@ -44,7 +44,7 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
         for name in sorted(set(wanted.texts) - {file.stem for file in texts}):
             log.warning("no %s.txt among the data (--data): %s without it", name, wanted.source)
         if wanted.source == "dataset":
-            sources += [ScannedLines.load(path, recipe.charset) for path in datasets]
+            sources += [ScannedLines.load(path, recipe.charset, hold_out=wanted.hold_out) for path in datasets]
             files += datasets
         elif wanted.source == "unipen-lines":
             for path in _inside(data, "unipen/lines_strokes.npz"):
@@ -62,7 +62,7 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
             reader = _line_bundle(wanted.reader)
             for path in datasets if texts else []:
                 passages = Passages.load(texts, recipe.charset)
-                sources.append(RecomposedLines(path, passages, wanted.samples, reader))
+                sources.append(RecomposedLines(path, passages, wanted.samples, reader, wanted.hold_out))
                 files += [path, *texts]
         elif fonts and texts:
             sources.append(WrittenFonts.load(fonts, Passages.load(texts, recipe.charset), wanted.samples))

@@ -38,8 +38,8 @@ _VALIDATION = 250
 """Validation lines of each group, at most: a validation should not take longer than a few seconds."""
 
 _NO_LINES = (
-    "no lines to train on, or none to validate with (about one writer in ten is held out, or one line of few writers): "
-    "give datasets of lines, or strokes"
+    "no lines to train on, or none to validate with (about one writer in ten is held out, or one line of few writers, "
+    "but none with hold_out = false): give datasets of lines, or strokes"
 )
 
 

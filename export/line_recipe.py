@@ -45,6 +45,10 @@ class LineDataRecipe:
     `samples` is the size of sources that have none of their own: fonts, lines composed of UNIPEN's characters, and
     recomposed lines, for which `reader`, a shipped line model or a bundle's path, says where the characters of the
     scanned lines stand. What these say is drawn from the text files called `texts` ("fr" is fr.txt), or from all.
+
+    With `hold_out` false the writers of scanned lines who are otherwise held out are learned from, too: for a last run,
+    when no decision is left that they could be asked for. Then nothing that is measured on validation tells of them,
+    and the model of the last epoch is kept, not the best on validation.
     """
 
     source: LineSourceKind
@@ -53,6 +57,7 @@ class LineDataRecipe:
     samples: int = 0
     texts: tuple[str, ...] = ()
     reader: str = ""
+    hold_out: bool = True
 
     def __post_init__(self) -> None:
         require(self.clean >= 0, "clean", "0 or more")
@@ -66,6 +71,8 @@ class LineDataRecipe:
         require(
             bool(self.reader) == (self.source == "recomposed"), "reader", "a line model for recomposed, for it alone"
         )
+        scanned = self.source in ("dataset", "recomposed")
+        require(self.hold_out or scanned, "hold_out", "true but for dataset and recomposed")
 
 
 @dataclass(frozen=True, slots=True)

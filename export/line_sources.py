@@ -59,7 +59,7 @@ class LineSource(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScannedLines:
-    """A dataset of pictures of lines; held out are whole writers, where it tells of many (`held_out_of`).
+    """A dataset of pictures of lines; held out are whole writers, where it tells of many (`held_out_of`), or nobody.
 
     Rows with a 1 in a column `boilerplate` (the same words by everybody) are never used for validation, and few of them
     for training.
@@ -72,12 +72,13 @@ class ScannedLines:
     name: str
 
     @classmethod
-    def load(cls, path: Path, charset: str) -> ScannedLines:
+    def load(cls, path: Path, charset: str, *, hold_out: bool = True) -> ScannedLines:
         allowed, table = set(charset), open_table(path)
         dataset = from_table(table)
         check_crops(dataset)
         pictures, files, texts, validation, outside = [], [], [], [], 0
-        for row, apart in zip(table.rows, held_out_of(dataset).tolist(), strict=True):
+        held = held_out_of(dataset) & hold_out
+        for row, apart in zip(table.rows, held.tolist(), strict=True):
             text = as_written(row.text)
             if not text or not set(text) <= allowed:
                 outside += 1

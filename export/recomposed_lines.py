@@ -145,7 +145,7 @@ class WrittenHand:
 
 @dataclass(frozen=True, eq=False)
 class RecomposedLines:
-    """Passages in the hands of a dataset of scanned lines; what is held out for validation lends none.
+    """Passages in the hands of a dataset of scanned lines; what is held out for validation, if anything, lends none.
 
     `reader` is a line model that reads the dataset's lines well; what it reads wrongly is not used.
     """
@@ -154,6 +154,7 @@ class RecomposedLines:
     passages: Passages
     samples: int
     reader: Bundle
+    hold_out: bool = True
 
     @property
     def name(self) -> str:
@@ -168,7 +169,8 @@ class RecomposedLines:
         """The writers with enough of their writing; found when they are first wanted, as it takes a while."""
         table, crops = open_table(self.path), LineReader(self.reader)
         writer_of = attrgetter("writer")
-        rows = [row for row, apart in zip(table.rows, held_out_of(from_table(table)), strict=True) if not apart]
+        held = held_out_of(from_table(table)) & self.hold_out
+        rows = [row for row, apart in zip(table.rows, held.tolist(), strict=True) if not apart]
         log.info("%s: looking where the characters of %d lines stand", self.path, len(rows))
         hands = []
         for _, own in groupby(sorted(rows, key=writer_of), key=writer_of):

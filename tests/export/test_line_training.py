@@ -420,6 +420,7 @@ def test_the_shipped_recipe_reads_western_european_text():
         (("clean = 1", "clean = 0"), "at least one drawing"),
         (("stages = [[8], [12], [16]]", "stages = [[8]]"), "2 to 4 stages"),
         (("columns = 2048", "columns = 5"), "1024"),
+        (('source = "dataset"', 'source = "unipen-lines"\nhold_out = false'), "true but for dataset"),
     ],
 )
 def test_recipes_that_cannot_be_are_refused(tmp_path: Path, change: tuple[str, str], message: str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -117,6 +118,22 @@ def test_writers_held_out_lend_no_hand(tmp_path: Path, writers: tuple[str, str, 
     lines = RecomposedLines(write_scans(tmp_path / "many.zip", some), passages, 5, line_bundle)
     assert len(lines.hands) == 2
     assert not lines.validation.any()
+
+
+def test_where_nobody_is_held_out_all_are_learned_from_and_lend_a_hand(
+    tmp_path: Path, scans: Path, texts: Path, line_bundle: Bundle
+):
+    source = f'source = "recomposed"\nhold_out = false\nreader = "{line_bundle.path}"\nsamples = 5\nclean = 1'
+    recipe = recipe_with(source, tmp_path)
+    many = write_scans(tmp_path / "many.zip", {f"writer{number}": 8 for number in range(40)})
+    (held, _), _ = find_line_sources(recipe, [many, texts])
+    assert held.source.validation.any()
+    everyone = replace(recipe, data=tuple(replace(one, hold_out=False) for one in recipe.data))
+    (learned, _), _ = find_line_sources(everyone, [many, texts])
+    assert not learned.source.validation.any()
+    (_, lent), _ = find_line_sources(everyone, [scans, texts])
+    assert isinstance(lent.source, RecomposedLines)
+    assert len(lent.source.hands) == 3
 
 
 def test_one_writer_lends_a_hand_but_not_the_lines_held_out(tmp_path: Path, texts: Path, line_bundle: Bundle):
