@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from itertools import chain
+from itertools import pairwise
 from operator import sub
 from typing import Any
 
@@ -135,25 +135,16 @@ class GlyphReader:
         """The lines of the glyphs of a layout, of which those with one number in `part_of` (N,) were found as one."""
         classes, confidences = self._decide(found, raw)
         labels, threshold = self._labels, self._threshold
-        rows: list[dict[int, list[Glyph]]] = [{} for _ in range(int(found.line_of[-1]) + 1)]
-        for row, whole, index, confidence, box in zip(
-            found.line_of.tolist(),
-            part_of.tolist(),
-            classes.tolist(),
-            confidences.tolist(),
-            found.boxes.tolist(),
-            strict=True,
+        rows: list[list[Glyph]] = [[] for _ in range(int(found.line_of[-1]) + 1)]
+        for row, index, confidence, box in zip(
+            found.line_of.tolist(), classes.tolist(), confidences.tolist(), found.boxes.tolist(), strict=True
         ):
-            glyph = Glyph(labels[index], confidence, Box(*box), confidence < threshold)
-            rows[row].setdefault(whole, []).append(glyph)
-        lines = [list(row.values()) for row in rows]
-        sure = [glyph.box.h for line in lines for whole in line for glyph in whole if not glyph.rejected]
+            rows[row].append(Glyph(labels[index], confidence, Box(*box), confidence < threshold))
+        sure = [glyph.box.h for glyphs in rows for glyph in glyphs if not glyph.rejected]
         usual = sorted(sure)[len(sure) // 2] if sure else None
-        return tuple(
-            _line(line)
-            for line in lines
-            if self._is_writing(list(chain.from_iterable(line)), usual, alone=len(lines) == 1)
-        )
+        wholes = iter(part_of.tolist())
+        lines = [(glyphs, [next(wholes) for _ in glyphs]) for glyphs in rows]
+        return tuple(_line(*line) for line in lines if self._is_writing(line[0], usual, alone=len(rows) == 1))
 
     def _is_writing(self, glyphs: list[Glyph], usual: int | None, *, alone: bool) -> bool:
         """Whether a row is writing: with nothing but rejected glyphs it is a picture's halftone or the edge of a table,
@@ -172,16 +163,18 @@ class GlyphReader:
         return weighed.argmax(axis=1), weighed.max(axis=1)
 
 
-def _line(wholes: list[list[Glyph]]) -> Line:
-    """Join glyphs, left to right, into a line; a wide gap is a blank. Those of one list were found as one."""
-    boxes = [box_around(glyph.box for glyph in whole) for whole in wholes]
-    text = ""
-    touching = len(wholes) < sum(map(len, wholes))
-    for blank, whole in zip(_blanks(boxes, touching=touching), wholes, strict=True):
-        text += (" " if blank else "") + "".join(REJECTED if glyph.rejected else glyph.text for glyph in whole)
-    glyphs = tuple(chain.from_iterable(wholes))
+def _line(glyphs: list[Glyph], part_of: list[int]) -> Line:
+    """Join glyphs, left to right, into a line; a wide gap is a blank. Those that are part of one were found as one."""
+    first = [k for k in range(len(glyphs)) if k == 0 or part_of[k] != part_of[k - 1]]
+    boxes = [glyph.box for glyph in glyphs]
+    touching = len(first) < len(glyphs)
+    wholes = [box_around(boxes[k:end]) for k, end in pairwise([*first, len(boxes)])] if touching else boxes
+    before = dict(zip(first, _blanks(wholes, touching=touching), strict=True))
+    text = "".join(
+        (" " if before.get(k) else "") + (REJECTED if glyph.rejected else glyph.text) for k, glyph in enumerate(glyphs)
+    )
     confidence = sum(glyph.confidence for glyph in glyphs) / len(glyphs)
-    return Line(text, confidence, box_around(boxes), glyphs)
+    return Line(text, confidence, box_around(boxes), tuple(glyphs))
 
 
 def _blanks(boxes: list[Box], *, touching: bool) -> list[bool]:

@@ -70,14 +70,19 @@ def find_touching(
     sure = confidences >= threshold
     bounds = np.where(sure, _WIDE_LETTER if letters else _WIDE_IF_SURE, _WIDE_IF_NOT)
     widths = found.boxes[:, 2]
+    broad = np.flatnonzero(widths >= bounds * found.boxes[:, 3] * _ROUGHLY).tolist()
+    if not broad:
+        return []
     least = _TIMES_USUAL * _usual_width(found, sure)
     suspects = []
-    for index in np.flatnonzero(widths >= bounds * found.boxes[:, 3] * _ROUGHLY).tolist():
+    for index in broad:
         height = _height_of_line(found, index, sure)
         width = float(widths[index]) / height
         if max(bounds[index], least) <= width <= _WIDEST:
             seen = int(classes[index]), float(confidences[index]), bool(sure[index])
             suspects.append(Suspect(index, *seen, width, height))
+    if not suspects:
+        return []
     alone = np.ones(len(found), np.bool_)
     alone[[suspect.index for suspect in suspects]] = False
     if not _are_mostly_sure(sure[alone]):
