@@ -23,6 +23,10 @@ _INK, _ASIDE = 4, 1
 _SHARED, _SHARED_APART = 0.5, 0.35
 """A stroke may be shared that is so long and so far from the next and from either side, in heights of the writing."""
 
+_USUAL_WIDTH, _VALLEY, _LEANING = 0.75, 0.17, 0.4
+"""Glyphs that lean on each other are about so wide, meet within so much of where they would by that, and along so much,
+in heights of the writing."""
+
 _STROKES = 2
 """A cut crosses no more strokes than this: glyphs seldom touch in more places."""
 
@@ -105,17 +109,22 @@ def _find_cuts(own: NDArray[np.bool_], height: float) -> NDArray[np.intp]:
     crossed = inked[:, 0] + np.count_nonzero(inked[:, 1:] & ~inked[:, :-1], axis=1)
     through = (above[middle] + below[middle] - cost[middle])[start]
     cheapest = np.lexsort((np.abs(start - columns / 2), through))
-    shared = _shared_strokes(own, height)
-    chosen = [column - aside for column in shared]
+    ink_at = _inked(own)
+    straight = _shared_strokes(ink_at, height)
+    chosen = [column - aside for column in straight]
     most = max(_LEAST_CUTS, round(_CUTS * columns / height))
     for number in cheapest[crossed[cheapest] <= _STROKES].tolist():
         if len(chosen) >= most:
             break
-        if all(abs(number - other) >= _APART * height for other in chosen):
+        if _is_apart(number, chosen, height):
             chosen.append(number)
+    for column in _leaning(ink_at, height):
+        if _is_apart(column - aside, chosen, height):
+            straight.append(column)
+            chosen.append(column - aside)
     # Paths may meet, but not change places.
     cuts = np.maximum.accumulate(paths[sorted(chosen)], axis=0)
-    for column in shared:
+    for column in straight:
         before = cuts[:, middle] < column
         cuts[before] = np.minimum(cuts[before], column)
         cuts[~before] = np.maximum(cuts[~before], column)
@@ -123,17 +132,39 @@ def _find_cuts(own: NDArray[np.bool_], height: float) -> NDArray[np.intp]:
     return cuts
 
 
-def _shared_strokes(own: NDArray[np.bool_], height: float) -> list[int]:
-    """Columns down the middle of strokes that may belong to the glyphs on both their sides, as noughts have them."""
+def _is_apart(number: int, chosen: list[int], height: float) -> bool:
+    return all(abs(number - other) >= _APART * height for other in chosen)
+
+
+def _inked(own: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How much ink is at each column, as the mean of three: it is most in the middle of a stroke."""
+    return np.convolve(np.count_nonzero(own, axis=0), np.full(3, 1 / 3), "same")
+
+
+def _shared_strokes(inked: NDArray[np.float64], height: float) -> list[int]:
+    """Columns down the middle of strokes that may belong to the glyphs on both their sides."""
     aside = round(_SHARED_APART * height)
-    # The mean of three columns is the largest in the middle of a stroke.
-    inked = np.convolve(np.count_nonzero(own, axis=0), np.full(3, 1 / 3), "same")
-    inked[:aside], inked[max(len(inked) - aside, 0) :] = 0, 0
+    left = inked.copy()
+    left[:aside], left[max(len(left) - aside, 0) :] = 0, 0
     columns = []
-    while inked.max() >= _SHARED * height:
-        column = int(inked.argmax())
+    while left.max() >= _SHARED * height:
+        column = int(left.argmax())
         columns.append(column)
-        inked[max(column - aside, 0) : column + aside] = 0
+        left[max(column - aside, 0) : column + aside] = 0
+    return columns
+
+
+def _leaning(inked: NDArray[np.float64], height: float) -> list[int]:
+    """Columns where glyphs of the usual width would meet if they leaned on each other, as noughts do."""
+    aside, reach = round(_SHARED_APART * height), round(_VALLEY * height)
+    columns = []
+    count = round(len(inked) / (_USUAL_WIDTH * height))
+    for number in range(1, count):
+        middle = number * len(inked) // count
+        first = max(middle - reach, aside)
+        near = inked[first : min(middle + reach + 1, len(inked) - aside)]
+        if len(near) and near.min() >= _LEANING * height:
+            columns.append(first + int(near.argmin()))
     return columns
 
 

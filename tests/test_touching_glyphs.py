@@ -11,12 +11,12 @@ from drawing import Grey, sheet, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_hwr.glyph_cuts import cut_glyph
+from edge_hwr.glyph_cuts import GlyphPieces, cut_glyph
 from edge_hwr.layout import find_glyphs
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reader import Reader
 from edge_hwr.reading import REJECTED
-from edge_hwr.touching_glyphs import find_touching
+from edge_hwr.touching_glyphs import Suspect, choose_pieces, find_touching
 
 DIGITS = "0123456789"
 
@@ -77,6 +77,76 @@ def test_three_digits_that_touch_are_read_where_they_stand(model: str):
     assert joined.box.x >= 245
     assert joined.box.x + joined.box.w <= 250 + sum(ink_of(d, 60).shape[1] for d in "305")
     assert all(abs(glyph.box.h - apart.box.h) < 12 for glyph in joined.glyphs)
+
+
+def test_noughts_that_share_a_stroke_are_two(reader: Reader):
+    page = sheet()
+    write_joined(page, "5", 100, 150)
+    write_joined(page, "00", 250, 150, overlap=5)
+    write_joined(page, "8", 450, 150)
+    assert reader.read(page).text.replace(" ", "") == "5008"
+
+
+FOUR, SEVEN = 4, 7
+
+
+def suspected(width: float = 1.4, *, sure: bool = True) -> Suspect:
+    """A four and something else, 100 pixels high."""
+    return Suspect(index=0, label=FOUR, confidence=0.9 if sure else 0.3, sure=sure, width=width, height=100)
+
+
+def in_pieces(*widths: int) -> GlyphPieces:
+    """Pieces of these widths, side by side."""
+    starts = np.concatenate([[0], np.cumsum(widths)[:-1]])
+    boxes = np.array([(x, 0, w, 100) for x, w in zip(starts, widths, strict=True)], np.int32)
+    spans = np.array([(k, k + 1) for k in range(len(widths))], np.int32)
+    return GlyphPieces(len(widths), spans, boxes)
+
+
+@pytest.mark.parametrize(
+    ("suspect", "pieces", "read", "confidences"),
+    [
+        (suspected(), in_pieces(70, 70), (FOUR, SEVEN), (0.999, 0.985)),  # not sure enough for what was sure
+        (suspected(sure=False), in_pieces(70, 70), (FOUR, SEVEN), (0.999, 0.97)),
+        (suspected(), in_pieces(70, 70), (SEVEN, SEVEN), (0.999, 0.999)),  # nothing like what the whole was
+        (suspected(1.2), in_pieces(75, 45), (FOUR, SEVEN), (0.999, 0.999)),  # a glyph and a stroke of it
+        (suspected(1.35, sure=False), in_pieces(45, 45, 45), (1, 1, 1), (0.999, 0.999, 0.999)),  # strokes alone
+        (suspected(1.35), in_pieces(65, 35, 35), (FOUR, 1, 1), (0.999, 0.999, 0.999)),  # too many for the width
+    ],
+)
+def test_pieces_that_are_no_glyphs_are_not_believed(
+    suspect: Suspect, pieces: GlyphPieces, read: tuple[int, ...], confidences: tuple[float, ...]
+):
+    assert choose_pieces(suspect, pieces, np.array(read), np.array(confidences, np.float32)) == []
+
+
+@pytest.mark.parametrize("suspect", [suspected(), suspected(sure=False)])
+def test_pieces_that_are_glyphs_are_believed(suspect: Suspect):
+    seen = np.array([FOUR, SEVEN]), np.array([0.995, 0.999], np.float32)
+    assert choose_pieces(suspect, in_pieces(70, 70), *seen) == [0, 1]
+
+
+def suspects_of(page: Grey, *unsure: int) -> list[int]:
+    """Which glyphs of a page may be several, when all but these are read surely."""
+    found = find_glyphs(page)
+    confidences = np.ones(len(found), np.float32)
+    confidences[list(unsure)] = 0.1
+    return [suspect.index for suspect in find_touching(found, np.arange(len(found)), confidences, 0.5, letters=False)]
+
+
+def test_what_is_broad_is_suspected_among_digits_of_a_narrower_hand_alone():
+    page = sheet(900, 300)
+    write_joined(page, "3535", 60, 200, overlap=-20)
+    write_joined(page, "58", 500, 200)
+    assert suspects_of(page) == [4]
+    assert suspects_of(page, 0, 1, 2) == []  # where most else is no digit, it is none either
+    broad = sheet(900, 300)
+    write_joined(broad, "35358", 60, 200, overlap=-20, stretch=1.9)
+    assert suspects_of(broad) == []
+    rule = sheet(900, 300)
+    write_joined(rule, "3535", 60, 200, overlap=-20)
+    cv2.rectangle(rule, (500, 150), (690, 200), (60,), 4)
+    assert suspects_of(rule) == []
 
 
 @pytest.mark.parametrize("model", ["digits", "digits-nano"])
