@@ -143,7 +143,7 @@ def _inked(own: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def _shared_strokes(inked: NDArray[np.float64], height: float) -> list[int]:
     """Columns down the middle of strokes that may belong to the glyphs on both their sides."""
-    aside = round(_SHARED_APART * height)
+    aside = max(round(_SHARED_APART * height), 1)
     left = inked.copy()
     left[:aside], left[max(len(left) - aside, 0) :] = 0, 0
     columns = []
@@ -156,7 +156,7 @@ def _shared_strokes(inked: NDArray[np.float64], height: float) -> list[int]:
 
 def _leaning(inked: NDArray[np.float64], height: float) -> list[int]:
     """Columns where glyphs of the usual width would meet if they leaned on each other, as noughts do."""
-    aside, reach = round(_SHARED_APART * height), round(_VALLEY * height)
+    aside, reach = max(round(_SHARED_APART * height), 1), round(_VALLEY * height)
     columns = []
     count = round(len(inked) / (_USUAL_WIDTH * height))
     for number in range(1, count):

@@ -2,7 +2,7 @@
 
 A model that knows single glyphs takes two that touch for one of them, often surely. So what is broad is cut and its
 pieces are read; they are believed where each of them is very sure and one of them is what the whole looked like. The
-bounds were chosen on digits of writers who are held out from training (of 6,782 that stand alone, one is cut), and on
+bounds were chosen on digits of writers who are held out from training, standing alone and tightly written, and on
 prices and words in handwriting fonts: to read a number that is none is worse than to leave one unread.
 """
 
