@@ -48,12 +48,11 @@ _STROKE, _STROKE_WIDE = 0.5, 1.3
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A glyph of a layout that may be several: what it was read as, how surely, and its width in heights of the writing
-    (of `height` pixels)."""
+    """A glyph of a layout that may be several: what it was read as, whether surely, and its width in heights of the
+    writing (of `height` pixels)."""
 
     index: int
     label: int
-    confidence: float
     sure: bool
     width: float
     height: float
@@ -79,8 +78,7 @@ def find_touching(
         height = _height_of_line(found, index, sure)
         width = float(widths[index]) / height
         if max(bounds[index], least) <= width <= _WIDEST:
-            seen = int(classes[index]), float(confidences[index]), bool(sure[index])
-            suspects.append(Suspect(index, *seen, width, height))
+            suspects.append(Suspect(index, int(classes[index]), bool(sure[index]), width, height))
     if not suspects:
         return []
     alone = np.ones(len(found), np.bool_)
