@@ -51,8 +51,8 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
 
     Models of single characters are measured by accuracy, models of lines by character and word error rate; on pages
     (whose texts have line ends, a backslash and an n) so are both, with the finding of lines and their order. DATASET
-    is a folder or zip with labels.tsv, a folder with one folder of pictures for each character, Keras' mnist.npz (its
-    test half is used), or an idx3 file of images with its labels beside it.
+    is a folder or zip with labels.tsv, or with one folder of pictures for each character, Keras' mnist.npz (its test
+    half is used), or an idx3 file of images with its labels beside it.
     """
     bundle, samples = open_bundle(model), open_dataset(dataset)
     if lexicon is not None and bundle.metadata.task != "line":

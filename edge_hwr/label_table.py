@@ -1,7 +1,7 @@
 """Labelled pictures in a folder or a zip: a `labels.tsv` names them and says what is written on each.
 
-Its first line is the header `file<TAB>text`, with more columns if wanted. A folder without one may hold, for each
-character, a folder that is called by it, with pictures of it.
+Its first line is the header `file<TAB>text`, with more columns if wanted. A folder or zip without one may hold, for
+each character, a folder that is called by it, with pictures of it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
@@ -94,10 +94,14 @@ def _open_folder(folder: Path) -> LabelTable:
 
 def _characters(folder: Path) -> list[Path]:
     """The pictures in folders that are called as the character on them."""
-    called = sorted(inside for inside in folder.iterdir() if len(normalize("NFC", inside.name).strip()) == 1)
+    called = sorted(inside for inside in folder.iterdir() if _is_character(inside.name))
     files = [file for inside in called if inside.is_dir() for file in sorted(inside.iterdir())]
     # What begins with a dot is of the system, as macOS's `._page.jpg` beside each page.jpg.
     return [file for file in files if is_picture(file) and file.is_file() and not file.name.startswith(".")]
+
+
+def _is_character(name: str) -> bool:
+    return len(normalize("NFC", name).strip()) == 1
 
 
 def _folders_of_pictures(folder: Path) -> list[Path]:
@@ -112,28 +116,35 @@ def _rows_of_characters(folder: Path) -> tuple[TableRow, ...]:
         instead = f"; {tables[0]} is no such table by its name" if tables else ""
         raise DatasetError(f"dataset {folder}: no {LABELS} in it, nor a folder of pictures for each character{instead}")
     used = {file.parent for file in pictures}
-    if unused := [shown(other.name) for other in _folders_of_pictures(folder) if other not in used]:
-        log.warning(
-            "dataset %s: folders that are not called by one character are left out: %s", folder, ", ".join(unused[:5])
-        )
+    _warn_of_left_out(folder, {shown(other.name) for other in _folders_of_pictures(folder) if other not in used})
     for file in pictures:
         if shown(file) != str(file):
             raise DatasetError(f"dataset {folder}: {shown(file)} is no UTF-8: rename it")
-    return tuple(
-        TableRow(number, f"{file.parent.name}/{file.name}", file.parent.name, {})
-        for number, file in enumerate(pictures, start=1)
-    )
+    return _rows_of([(file.parent.name, file.name) for file in pictures])
+
+
+def _rows_of(files: list[tuple[str, str]]) -> tuple[TableRow, ...]:
+    """Rows of files that are told by the character that their folder is called by, and their own name."""
+    return tuple(TableRow(number, f"{text}/{name}", text, {}) for number, (text, name) in enumerate(files, start=1))
+
+
+def _warn_of_left_out(path: Path, folders: Collection[str]) -> None:
+    if folders:
+        log.warning(
+            "dataset %s: folders that are not called by one character are left out: %s",
+            path,
+            ", ".join(sorted(folders)[:5]),
+        )
 
 
 def _open_zip(path: Path) -> LabelTable:
     archive = zipfile.ZipFile(path)
     tables = [name for name in archive.namelist() if PurePosixPath(name).name == LABELS]
     if not tables:
-        raise DatasetError(f"dataset {path}: no {LABELS} in it (folders for each character are read unpacked only)")
+        place, rows = _rows_of_characters_inside(path, archive)
+        return LabelTable(shown(path), rows, lambda row: _read_member(path, archive, str(place / row.file)))
     if len(tables) > 1:
-        raise DatasetError(
-            f"dataset {path}: holds several ({', '.join(sorted(tables)[:3])}): unpack it, and name a folder"
-        )
+        raise _several(path, tables)
     inside = PurePosixPath(tables[0]).parent  # a zip of a folder has the folder's name before all
     rows = _read_table(f"dataset {path}, {tables[0]}", _read_member(path, archive, tables[0]))
     members = set(archive.namelist())
@@ -141,6 +152,28 @@ def _open_zip(path: Path) -> LabelTable:
         if str(inside / row.file) not in members:
             raise DatasetError(f"dataset {path}, {tables[0]}, line {row.line}: {row.file} is missing")
     return LabelTable(shown(path), rows, lambda row: _read_member(path, archive, str(inside / row.file)))
+
+
+def _rows_of_characters_inside(path: Path, archive: zipfile.ZipFile) -> tuple[PurePosixPath, tuple[TableRow, ...]]:
+    """The pictures in folders that are called as the character on them, and where in the zip all these are."""
+    files = sorted(map(PurePosixPath, archive.namelist()))
+    pictures = [file for file in files if is_picture(file) and not file.name.startswith(".")]
+    labelled = [file for file in pictures if _is_character(file.parent.name)]
+    if not labelled:
+        raise DatasetError(f"dataset {path}: no {LABELS} in it, nor a folder of pictures for each character")
+    places = {file.parent.parent for file in labelled}
+    if len(places) > 1:
+        raise _several(path, [str(place) for place in places])
+    (place,) = places
+    beside = {file.parent.name for file in pictures if file.parent != place and file.parent.parent == place}
+    _warn_of_left_out(path, {name for name in beside if not _is_character(name)})
+    return place, _rows_of([(file.parent.name, file.name) for file in labelled])
+
+
+def _several(path: Path, datasets: Collection[str]) -> DatasetError:
+    return DatasetError(
+        f"dataset {path}: holds several ({', '.join(sorted(datasets)[:3])}): unpack it, and name a folder"
+    )
 
 
 def _read_file(folder: Path, name: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from math import isqrt
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import cv2
@@ -40,7 +40,7 @@ _LEAST_CONTRAST = 60
 """Of 255: a picture with less between its darkest and its brightest shows no writing in either."""
 
 
-def is_picture(path: Path) -> bool:
+def is_picture(path: PurePath) -> bool:
     """Whether a file is called as pictures are."""
     return path.suffix.lower() in PICTURE_SUFFIXES
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.datasets import open_crops, open_dataset
 from edge_hwr.errors import DatasetError
+from edge_hwr.label_table import is_table
 from edge_hwr.picture import write_picture
 
 
@@ -79,6 +80,35 @@ def test_folders_that_are_called_otherwise_are_told(folder: Path, caplog: pytest
     shutil.copy(folder / "a.png", folder / "A")
     assert len(open_dataset(folder)) == 1
     assert "not called by one character are left out: upper_B" in caplog.text
+
+
+@pytest.mark.parametrize("inside", ["", "answers/mine/"])
+def test_a_zip_with_a_folder_for_each_character(
+    folder: Path, tmp_path: Path, inside: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "labels.tsv").unlink()
+    (folder / "more").rename(folder / "2")
+    for other in ("é", "upper_B"):
+        (folder / other).mkdir()
+        shutil.copy(folder / "a.png", folder / other / "ä.PNG")
+    (folder / "é" / "notes.txt").write_text("none of the pictures")
+    (folder / "é" / "._ä.PNG").write_bytes(b"of macOS")
+    from_folder, from_zip = open_dataset(folder), open_dataset(zipped(folder, tmp_path / "hand.zip", inside))
+    assert [sample.text for sample in from_zip] == ["2", "é"]
+    for expected, sample in zip(from_folder, from_zip, strict=True):
+        assert (sample.name, sample.text) == (expected.name, expected.text)
+        np.testing.assert_array_equal(sample.picture, expected.picture)
+    assert len([message for message in caplog.messages if message.endswith("are left out: upper_B")]) == 2
+    assert is_table(tmp_path / "hand.zip")
+
+
+def test_a_zip_with_folders_for_characters_in_two_places_is_refused(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "both.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for half in ("train", "test"):
+            archive.write(folder / "a.png", f"{half}/2/a.png")
+    with pytest.raises(DatasetError, match=r"holds several \(test, train\): unpack it"):
+        open_dataset(path)
 
 
 @pytest.mark.parametrize("text", ['"Order 417 is ""late"""', '"""so"""'])
