@@ -6,15 +6,18 @@ convolutions, and are made again (`folding`).
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.errors import TrainingError
+from edge_hwr.errors import RuntimeMissingError, TrainingError
 
 from .folding import WEIGHTED, unfold_batch_norms
 from .line_network import build_line_network
@@ -57,10 +60,7 @@ def recover_network(
 
 def _read_weights(bundle: Bundle) -> list[tuple[Array, Array]]:
     """Kernel, as Keras has it, and bias of each layer that has weights, in the order of the graph."""
-    with silenced():
-        from tensorflow.lite.python import schema_py_generated as schema
-        from tensorflow.lite.tools import flatbuffer_utils
-
+    schema, flatbuffer_utils = _flatbuffer_modules()
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(bundle.flatbuffer))
     graph, kinds = model.subgraphs[0], schema.BuiltinOperator
     types = {schema.TensorType.INT8: np.int8, schema.TensorType.INT32: np.int32, schema.TensorType.FLOAT32: np.float32}
@@ -94,6 +94,19 @@ def _read_weights(bundle: Bundle) -> list[tuple[Array, Array]]:
         elif kind in (kinds.ADD, kinds.MUL) and any(one is not None for one in constants):
             raise _unreadable(bundle)  # a batch norm that was not folded
     return layers
+
+
+def _flatbuffer_modules() -> tuple[ModuleType, ModuleType]:
+    """The schema of flatbuffers and what reads them by it, of TensorFlow or, where that is not, of the runtime."""
+    for schema, tools in (
+        ("tensorflow.lite.python.schema_py_generated", "tensorflow.lite.tools.flatbuffer_utils"),
+        ("ai_edge_litert.schema_py_generated", "ai_edge_litert.tools.flatbuffer_utils"),
+    ):
+        with contextlib.suppress(ImportError), silenced():
+            return import_module(schema), import_module(tools)
+    raise RuntimeMissingError(
+        "reading the weights of a bundle takes tensorflow or a later ai-edge-litert: install one, or start from a run"
+    )
 
 
 def _unreadable(bundle: Bundle) -> TrainingError:

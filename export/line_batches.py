@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from .line_recipe import LineAugmentationRecipe
 
 WIDTH_STEP = 64
 """Batches are padded to multiples of so many columns, so that shapes recur."""
+
+_THREADS = max((os.cpu_count() or 1) // 4, 1)
+"""Threads that prepare batches: where the same processor trains they take from it, and a GPU waits for them."""
 
 _AHEAD = 6
 _PATIENCE_S = 300.0
@@ -88,7 +92,7 @@ def prepare_lines(
     recipe: LineAugmentationRecipe,
     seed: int,
     *,
-    threads: int = 1,
+    threads: int = _THREADS,
 ) -> Iterator[LineBatch]:
     """Augmented batches in the order given, a few of them ahead."""
     index = {character: number for number, character in enumerate(charset)}

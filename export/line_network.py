@@ -81,7 +81,8 @@ def with_teacher(model: keras.Model, teacher: keras.Model, *, same_stages: bool)
 
 def predict_lines(model: keras.Model, lines: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Logits (B, steps, classes) of lines (B, height, width, 1) of one width."""
-    return np.asarray(model(lines.astype(np.float32) / 255, training=False), np.float32)[:, 0]
+    scores = model(lines.astype(np.float32) / 255, training=False)
+    return np.asarray(keras.ops.convert_to_numpy(scores), np.float32)[:, 0]
 
 
 def greedy_texts(logits: npt.NDArray[np.float32], steps: Sequence[int], charset: str) -> list[str]:

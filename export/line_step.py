@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
 from .arithmetic import HALVED, arithmetic
 from .lending import load_line_teacher
@@ -16,62 +16,91 @@ from .line_network import with_teacher
 from .line_recipe import LineRecipe
 from .quick_training import quickened
 
+_ROWS, _CHARACTERS = 16, 64
+"""Where each shape is compiled, batches are filled up to multiples of so many lines, and texts of characters."""
+
 
 def step_function(
     model: Any, optimizer: Any, recipe: LineRecipe, samples: Iterable[npt.NDArray[np.uint8]]
 ) -> Callable[..., Any]:
-    """One step of training as a graph for lines of any number and width; gives the loss per character.
+    """One step of training, that takes the arrays of a `LineBatch`; gives the loss per character.
 
-    A step whose loss or gradient is no number trains no weights, and gives no number. `samples` are batches of lines
-    that a teacher is made for.
+    On TensorFlow one whose loss or gradient is no number trains no weights. `samples` are batches of lines that a
+    teacher is made for.
     """
     pace = recipe.training
-    both = model
+    both = None
     if pace.teacher:
         with arithmetic(HALVED):
             teacher = quickened(load_line_teacher(recipe, samples))
         kept = pace.keep_stages == len(recipe.network.stages)
         both = with_teacher(model, teacher, same_stages=kept and pace.teacher == pace.start_from)
+    if keras.backend.backend() == "tensorflow":
+        from .tensorflow_line_step import graph_step
 
-    @tf.function(  # type: ignore[untyped-decorator]
-        input_signature=[
-            tf.TensorSpec((None, None, None, 1), tf.uint8),
-            tf.TensorSpec((None,), tf.int32),
-            tf.TensorSpec((None,), tf.int32),
-            tf.TensorSpec((None,), tf.int32),
-        ]
-    )
-    def step(lines: Any, steps: Any, labels: Any, lengths: Any) -> Any:
-        with tf.GradientTape() as tape:
-            outputs = both(tf.cast(lines, tf.float32) / 255.0, training=True)
-            scores = tf.cast((outputs[0] if pace.teacher else outputs)[:, 0], tf.float32)
-            # The classic kernel over sparse labels: Keras' own loss takes ten times as long on a processor.
-            losses = tf.compat.v1.nn.ctc_loss(
-                tf.RaggedTensor.from_row_lengths(labels, lengths).to_sparse(),
-                scores,
-                steps,
-                time_major=False,
-                ignore_longer_outputs_than_inputs=True,
-            )
-            loss = tf.reduce_sum(losses)
-            if pace.teacher:
-                apart = _divergence(tf.cast(outputs[1][:, 0], tf.float32), scores, steps)
-                loss = (1 - pace.teacher_share) * loss + pace.teacher_share * apart
-            loss = loss / tf.cast(tf.reduce_sum(lengths), tf.float32)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        sound = tf.math.is_finite(loss) & tf.math.is_finite(tf.linalg.global_norm(gradients))
+        return graph_step(model, optimizer, both=both, teacher_share=pace.teacher_share)
+    return _compiled_step(model if both is None else both, optimizer, pace.teacher_share if both else None)
 
-        def learn() -> Any:
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-            return loss
 
-        return tf.cond(sound, learn, lambda: tf.constant(math.nan))
+def _compiled_step(learner: Any, optimizer: Any, teacher_share: float | None) -> Callable[..., float]:
+    """The step that Keras makes of a loss, on any of its backends."""
+    if teacher_share is not None:
+        learner = keras.Model(learner.input, ops.concatenate(learner.outputs, axis=-1))
+    learner.compile(optimizer, _LineLoss(teacher_share))
+    fill = keras.backend.backend() == "jax"
 
-    return step  # type: ignore[no-any-return]
+    def step(
+        lines: npt.NDArray[np.uint8],
+        steps: npt.NDArray[np.int32],
+        labels: npt.NDArray[np.int32],
+        lengths: npt.NDArray[np.int32],
+    ) -> float:
+        count, longest = len(lines), int(lengths.max(initial=1))
+        rows = _up_to(count, _ROWS) if fill else count
+        wanted = np.zeros((rows, 2 + (_up_to(longest, _CHARACTERS) if fill else longest)), np.int32)
+        wanted[:count, 0], wanted[:count, 1] = steps, lengths
+        wanted[:count, 2:][np.arange(wanted.shape[1] - 2) < lengths[:, np.newaxis]] = labels
+        # What is filled up is lines once more, so that batch norms see no other ones, and counts for nothing.
+        seen = lines[np.arange(rows) % count].astype(np.float32) / 255
+        return float(learner.train_on_batch(seen, wanted))
+
+    return step
+
+
+class _LineLoss(keras.losses.Loss):  # type: ignore[misc]
+    """Loss per character of scores (B, 1, steps, classes), or of those with a teacher's beside them.
+
+    What is wanted are rows (B, 2 + longest): of each line its steps, the length of its text (0: it does not count) and
+    its labels.
+    """
+
+    def __init__(self, teacher_share: float | None) -> None:
+        super().__init__(reduction="sum", dtype="float32")
+        self._share = teacher_share
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        wanted, scores = ops.cast(y_true, "int32"), y_pred[:, 0]
+        steps, lengths = wanted[:, 0], wanted[:, 1]
+        said = None
+        if self._share is not None:
+            scores, said = ops.split(scores, 2, axis=-1)
+        blank = scores.shape[-1] - 1
+        # A loss of nothing is none that every backend knows.
+        losses = ops.ctc_loss(wanted[:, 2:], scores, ops.maximum(lengths, 1), ops.maximum(steps, 1), mask_index=blank)
+        if said is not None:
+            share = ops.cast(self._share, losses.dtype)
+            losses = (1 - share) * losses + share * _divergence(said, scores, steps)
+        counted = ops.cast(lengths > 0, losses.dtype)
+        return counted * losses / ops.cast(ops.sum(lengths), losses.dtype)
 
 
 def _divergence(taught: Any, scores: Any, steps: Any) -> Any:
     """How far the scores (B, steps, classes) are from a teacher's (Kullback-Leibler), summed over each line's steps."""
-    said = tf.nn.softmax(taught)
-    apart = tf.reduce_sum(said * (tf.nn.log_softmax(taught) - tf.nn.log_softmax(scores)), axis=-1)
-    return tf.reduce_sum(apart * tf.sequence_mask(steps, tf.shape(apart)[1], apart.dtype))
+    said = ops.softmax(taught)
+    apart = ops.sum(said * (ops.log_softmax(taught) - ops.log_softmax(scores)), axis=-1)
+    within = ops.arange(apart.shape[1]) < steps[:, None]
+    return ops.sum(ops.where(within, apart, 0.0), axis=1)
+
+
+def _up_to(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple

@@ -1,8 +1,6 @@
-"""Twins of layers that Keras computes slowly in training on a processor: the same weights, the same function.
+"""Twins of a network's layers that learn as a training wants them to: in less time, or with batch norms held.
 
-Only trainings run on them; what is kept and exported is made of Keras' own layers. A batch norm of Keras is a dozen
-passes over its input, where TensorFlow has one kernel; a convolution along the only row there is runs on one thread
-over columns, and on all of them once columns are called rows.
+Only trainings run on them; what is kept and exported is made of Keras' own layers.
 """
 
 from __future__ import annotations
@@ -10,25 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
-from keras import layers
-
-_LEAST_CHANNELS = 48
-"""With fewer the kernel of bfloat16 is a slow one, and that of float32 is not."""
+from keras import layers, ops
 
 
 def quickened(model: keras.Model, *, hold_norms: bool = False) -> keras.Model:
-    """A network of the same layers, weights and outputs that is trained in less time.
+    """A network of the same layers, weights and outputs that is trained in less time, where TensorFlow trains it.
 
     With `hold_norms` its batch norms use their means and variances in training as when they are read with, and keep
     them; their gains and offsets are learned.
     """
+    twins = _twins()
+    if hold_norms:
+        twins = twins | {layers.BatchNormalization: HeldBatchNormalization}
 
     def twin(layer: Any) -> Any:
-        kind: Any = _TWINS.get(type(layer), type(layer))
-        if hold_norms and kind is FusedBatchNormalization:
-            kind = HeldBatchNormalization
-        return kind.from_config(layer.get_config())
+        return twins.get(type(layer), type(layer)).from_config(layer.get_config())
 
     quick = keras.models.clone_model(model, clone_function=twin)
     quick.set_weights(model.get_weights())
@@ -37,58 +31,19 @@ def quickened(model: keras.Model, *, hold_norms: bool = False) -> keras.Model:
     return quick
 
 
-class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
-    """A batch norm over all but the last axis of (B, height, width, channels), in one pass while it trains."""
-
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if not training or not self.trainable or len(inputs.shape) != 4:
-            return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs if inputs.shape[-1] >= _LEAST_CHANNELS else tf.cast(inputs, tf.float32),
-            scale=tf.cast(self.gamma, tf.float32),
-            offset=tf.cast(self.beta, tf.float32),
-            mean=tf.zeros(0),
-            variance=tf.zeros(0),
-            epsilon=self.epsilon,
-            is_training=True,
-        )
-        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            # A step that gives no number, which trainings leave out, must not stay in here.
-            moving.assign(moving * self.momentum + tf.where(tf.math.is_finite(now), now, moving) * (1 - self.momentum))
-        return tf.cast(outputs, inputs.dtype)
-
-
 class HeldBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
     """A batch norm that always uses the means and variances it was given, and goes on learning gain and offset."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        gain = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
+        gain = self.gamma * ops.rsqrt(self.moving_variance + self.epsilon)
         offset = self.beta - gain * self.moving_mean
-        return inputs * tf.cast(gain, inputs.dtype) + tf.cast(offset, inputs.dtype)
+        return inputs * ops.cast(gain, inputs.dtype) + ops.cast(offset, inputs.dtype)
 
 
-class RowDepthwiseConv2D(layers.DepthwiseConv2D):  # type: ignore[misc]
-    """A depthwise convolution along pictures of one row, (B, 1, columns, channels), dilated or not."""
+def _twins() -> dict[Any, Any]:
+    """By class, the layers that are quicker on the backend of Keras."""
+    if keras.backend.backend() != "tensorflow":
+        return {}
+    from .tensorflow_layers import FusedBatchNormalization, RowDepthwiseConv2D
 
-    def build(self, input_shape: Any) -> None:
-        super().build(input_shape)
-        height, kernel = self.kernel_size
-        plain = self.padding == "same" and self.strides == (1, 1) and not self.use_bias and self.depth_multiplier == 1
-        self._is_row = input_shape[1] == height == 1 and kernel % 2 == 1 and plain
-
-    def call(self, inputs: Any) -> Any:
-        if not self._is_row:
-            return super().call(inputs)
-        columns, dilation = tf.shape(inputs)[2], self.dilation_rate[1]
-        # Columns a dilation apart come to stand one above the other.
-        padded = tf.pad(tf.squeeze(inputs, 1), ((0, 0), (0, -columns % dilation), (0, 0)))
-        above = tf.reshape(padded, (tf.shape(inputs)[0], -1, dilation, inputs.shape[-1]))
-        weights = tf.transpose(tf.cast(self.kernel, inputs.dtype), (1, 0, 2, 3))
-        outputs = tf.reshape(tf.nn.depthwise_conv2d(above, weights, (1, 1, 1, 1), "SAME"), tf.shape(padded))
-        return tf.expand_dims(outputs[:, :columns], 1)
-
-
-_TWINS: dict[Any, Any] = {
-    layers.BatchNormalization: FusedBatchNormalization,
-    layers.DepthwiseConv2D: RowDepthwiseConv2D,
-}
+    return {layers.BatchNormalization: FusedBatchNormalization, layers.DepthwiseConv2D: RowDepthwiseConv2D}

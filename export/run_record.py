@@ -21,7 +21,10 @@ from .recipe import Recipe, recipe_from_json
 from .recipe_difference import first_difference
 from .run_files import read_json, reporting, write_json
 
-_LIBRARIES = ("edge-hwr", "tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "ai-edge-litert")
+_LIBRARIES = (
+    *("edge-hwr", "tensorflow", "tensorflow-cpu", "jax", "torch"),
+    *("keras", "numpy", "opencv-python-headless", "ai-edge-litert"),
+)
 
 
 def start_record(

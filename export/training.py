@@ -85,8 +85,9 @@ def _begin(recipe: Recipe, height: int, width: int) -> TrainingState:
     with arithmetic(HALVED):
         model = quickened(build_network(recipe.network, height=height, width=width, classes=len(recipe.charset)))
     state = begin(model, recipe.training, "accuracy", _mean_accuracy)
-    # XLA on a processor trains several times more slowly here.
-    model.compile(state.optimizer, keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+    # XLA on a processor trains several times more slowly here, but JAX is nothing without it.
+    compiled = False if keras.backend.backend() == "tensorflow" else "auto"
+    model.compile(state.optimizer, keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=compiled)
     return state
 
 
