@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,10 +22,7 @@ from .recipe import Recipe, recipe_from_json
 from .recipe_difference import first_difference
 from .run_files import read_json, reporting, write_json
 
-_LIBRARIES = (
-    *("edge-hwr", "tensorflow", "tensorflow-cpu", "jax", "torch"),
-    *("keras", "numpy", "opencv-python-headless", "ai-edge-litert"),
-)
+_LIBRARIES = ("edge-hwr", "tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "ai-edge-litert")
 
 
 def start_record(
@@ -100,7 +98,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *filter(None, [os.environ.get("KERAS_BACKEND")])):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return versions
