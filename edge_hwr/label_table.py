@@ -125,7 +125,9 @@ def _rows_of_characters(folder: Path) -> tuple[TableRow, ...]:
 
 def _rows_of(files: list[tuple[str, str]]) -> tuple[TableRow, ...]:
     """Rows of files that are told by the character that their folder is called by, and their own name."""
-    return tuple(TableRow(number, f"{text}/{name}", text, {}) for number, (text, name) in enumerate(files, start=1))
+    return tuple(
+        TableRow(number, f"{folder}/{name}", folder.strip(), {}) for number, (folder, name) in enumerate(files, start=1)
+    )
 
 
 def _warn_of_left_out(path: Path, folders: Collection[str]) -> None:
@@ -139,28 +141,41 @@ def _warn_of_left_out(path: Path, folders: Collection[str]) -> None:
 
 def _open_zip(path: Path) -> LabelTable:
     archive = zipfile.ZipFile(path)
-    tables = [name for name in archive.namelist() if PurePosixPath(name).name == LABELS]
+    members = _members(archive)
+    tables = sorted(str(file) for file in members if file.name == LABELS)
     if not tables:
-        place, rows = _rows_of_characters_inside(path, archive)
-        return LabelTable(shown(path), rows, lambda row: _read_member(path, archive, str(place / row.file)))
-    if len(tables) > 1:
+        place, rows = _rows_of_characters_inside(path, list(members))
+    elif len(tables) > 1:
         raise _several(path, tables)
-    inside = PurePosixPath(tables[0]).parent  # a zip of a folder has the folder's name before all
-    rows = _read_table(f"dataset {path}, {tables[0]}", _read_member(path, archive, tables[0]))
-    members = set(archive.namelist())
-    for row in rows:
-        if str(inside / row.file) not in members:
-            raise DatasetError(f"dataset {path}, {tables[0]}, line {row.line}: {row.file} is missing")
-    return LabelTable(shown(path), rows, lambda row: _read_member(path, archive, str(inside / row.file)))
+    else:
+        table = PurePosixPath(tables[0])
+        place = table.parent  # a zip of a folder has the folder's name before all
+        rows = _read_table(f"dataset {path}, {table}", _read_member(path, archive, members[table]))
+        for row in rows:
+            if place / row.file not in members:
+                raise DatasetError(f"dataset {path}, {table}, line {row.line}: {row.file} is missing")
+    return LabelTable(shown(path), rows, lambda row: _read_member(path, archive, members[place / row.file]))
 
 
-def _rows_of_characters_inside(path: Path, archive: zipfile.ZipFile) -> tuple[PurePosixPath, tuple[TableRow, ...]]:
+def _members(archive: zipfile.ZipFile) -> dict[PurePosixPath, str]:
+    """The files of a zip, by their paths the names that they have in it; not what a system has hidden among them."""
+    named = {PurePosixPath(name): name for name in archive.namelist() if not name.endswith("/")}
+    return {file: name for file, name in named.items() if not any(map(_is_hidden, file.parts))}
+
+
+def _is_hidden(part: str) -> bool:
+    return part == "__MACOSX" or (part.startswith(".") and part not in (".", ".."))
+
+
+def _rows_of_characters_inside(path: Path, files: list[PurePosixPath]) -> tuple[PurePosixPath, tuple[TableRow, ...]]:
     """The pictures in folders that are called as the character on them, and where in the zip all these are."""
-    files = sorted(map(PurePosixPath, archive.namelist()))
-    pictures = [file for file in files if is_picture(file) and not file.name.startswith(".")]
+    pictures = sorted(filter(is_picture, files))
     labelled = [file for file in pictures if _is_character(file.parent.name)]
     if not labelled:
         raise DatasetError(f"dataset {path}: no {LABELS} in it, nor a folder of pictures for each character")
+    # Of an unpacked zip the outermost folder would be named.
+    outermost = min(len(file.parts) for file in labelled)
+    labelled = [file for file in labelled if len(file.parts) == outermost]
     places = {file.parent.parent for file in labelled}
     if len(places) > 1:
         raise _several(path, [str(place) for place in places])

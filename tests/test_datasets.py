@@ -102,6 +102,32 @@ def test_a_zip_with_a_folder_for_each_character(
     assert is_table(tmp_path / "hand.zip")
 
 
+def test_a_zip_is_what_would_be_unpacked_from_it(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, picture = tmp_path / "odd.zip", (folder / "a.png").read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("./2/a.png", "2//b.png", "3 /c.png", "2/.hidden/4/d.png", ".cache/5/e.png", "1/6/f.png"):
+            archive.writestr(name, picture)
+        archive.writestr("2/x.png/", b"")
+        archive.writestr("__MACOSX/labels.tsv", b"nothing of the kind")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("2//b.png", picture)
+    assert [(sample.name, sample.text) for sample in open_dataset(path)] == [
+        ("2/a.png", "2"),
+        ("2/b.png", "2"),
+        ("3 /c.png", "3"),
+    ]
+    assert not caplog.messages
+
+
+def test_a_zip_of_a_table_whose_names_begin_with_the_place(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        for name in ("labels.tsv", "a.png", "more/b.jpg", "c.png"):
+            archive.write(folder / name, f"./{name}")
+    assert open_dataset(tmp_path / "odd.zip").texts == open_dataset(folder).texts
+
+
 def test_a_zip_with_folders_for_characters_in_two_places_is_refused(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "both.zip"
     with zipfile.ZipFile(path, "w") as archive:
