@@ -8,7 +8,6 @@ import os
 import shlex
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -16,12 +15,13 @@ from typing import TypeVar
 import click
 from rich.console import Console
 
-from edge_hwr.errors import RuntimeMissingError, TrainingError, UsageError
+from edge_hwr.errors import TrainingError, UsageError
 from edge_hwr.files import shown
 from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.option_types import FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
 
+from .backend import check_that_it_exports, check_that_it_trains
 from .candidates import ExportOptions
 from .data import check_held_out, find_sources
 from .exporting import export_run
@@ -41,10 +41,6 @@ from .silence import silenced
 Pace = TypeVar("Pace", TrainingRecipe, LineTrainingRecipe)
 AnyRecipe = TypeVar("AnyRecipe", Recipe, LineRecipe)
 AnyPool = TypeVar("AnyPool", Pool, LinePool)
-
-_TENSORFLOW = "tensorflow"
-_BACKENDS = (_TENSORFLOW, "jax", "torch")
-"""What Keras trains on; only the first exports."""
 
 _MOST_WORKERS = 256
 """Processes: each takes a hundred megabytes, and no machine that trains has many more cores."""
@@ -79,7 +75,7 @@ def train(
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     wanted = load_recipe(recipe)
-    _check_backend()
+    check_that_it_trains()
     seed = wanted.seed if seed is None else seed
     console = Console(markup=False)
     if isinstance(wanted, LineRecipe):
@@ -92,17 +88,6 @@ def train(
         if start_from is not None:
             wanted = _starting_from(wanted, start_from)
         _train_glyphs(wanted, data, out or Path("runs") / wanted.name, workers, console)
-
-
-def _check_backend() -> None:
-    """`RuntimeMissingError` unless what Keras is to train on is there; it is looked for only, loading takes seconds."""
-    backend = os.environ.get("KERAS_BACKEND") or _TENSORFLOW
-    if backend not in _BACKENDS:
-        raise UsageError(f"KERAS_BACKEND={backend}: trains nothing: {', '.join(_BACKENDS)} do")
-    if find_spec("keras") is None or (backend == _TENSORFLOW and find_spec(backend) is None):
-        raise RuntimeMissingError(f"train needs {_TENSORFLOW}, not installed: pip install 'edge-hwr[export]'")
-    if find_spec(backend) is None:
-        raise RuntimeMissingError(f"KERAS_BACKEND={backend}: {backend} is not installed: pip install {backend}")
 
 
 def _paced(pace: Pace, epochs: int | None, minutes: float | None) -> Pace:
@@ -233,8 +218,7 @@ def export(
 
     Prints what every precision costs and is worth on the validation glyphs or lines. Works while the training goes on.
     """
-    if (backend := os.environ.get("KERAS_BACKEND") or _TENSORFLOW) != _TENSORFLOW:
-        raise UsageError(f"KERAS_BACKEND={backend}: only {_TENSORFLOW} exports, whatever RUN ran on: unset it")
+    check_that_it_exports()
     if out.suffix != ".tflite":
         raise UsageError(f"--out {out}: a bundle is called NAME.tflite")
     if shown(out.name) != out.name:

@@ -66,7 +66,7 @@ def unfold_batch_norms(model: keras.Model, weights: FoldedWeights, samples: Iter
     for batch in samples:
         outputs = inner(batch.astype(np.float32) / 255, training=False)
         for moments, output in zip(sums, outputs if len(names) > 1 else [outputs], strict=True):
-            values = np.asarray(output, np.float64).reshape(-1, moments.shape[1])
+            values = np.asarray(keras.ops.convert_to_numpy(output), np.float64).reshape(-1, moments.shape[1])
             moments += values.mean(axis=0), np.square(values).mean(axis=0)
         count += 1
     if count == 0:

@@ -22,7 +22,7 @@ WIDTH_STEP = 64
 _THREADS = max((os.cpu_count() or 1) // 4, 1)
 """Threads that prepare batches: where the same processor trains they take from it, and a GPU waits for them."""
 
-_AHEAD = 6
+_AHEAD = max(6, 2 * _THREADS)
 _PATIENCE_S = 300.0
 
 _SAMPLED, _SAMPLED_COLUMNS = 16, 16384

@@ -16,7 +16,7 @@ from .line_network import with_teacher
 from .line_recipe import LineRecipe
 from .quick_training import quickened
 
-_ROWS, _CHARACTERS = 16, 64
+_ROWS, _CHARACTERS = 4, 64
 """Where each shape is compiled, batches are filled up to multiples of so many lines, and texts of characters."""
 
 
@@ -25,8 +25,8 @@ def step_function(
 ) -> Callable[..., Any]:
     """One step of training, that takes the arrays of a `LineBatch`; gives the loss per character.
 
-    On TensorFlow one whose loss or gradient is no number trains no weights. `samples` are batches of lines that a
-    teacher is made for.
+    A step whose loss or gradient is no number trains no weights on TensorFlow, and spoils them on other backends.
+    `samples` are batches of lines that a teacher is made for.
     """
     pace = recipe.training
     both = None
@@ -70,8 +70,8 @@ def _compiled_step(learner: Any, optimizer: Any, teacher_share: float | None) ->
 class _LineLoss(keras.losses.Loss):  # type: ignore[misc]
     """Loss per character of scores (B, 1, steps, classes), or of those with a teacher's beside them.
 
-    What is wanted are rows (B, 2 + longest): of each line its steps, the length of its text (0: it does not count) and
-    its labels.
+    What is wanted are rows (B, 2 + longest): of each line its steps, the length of its text (one without does not
+    count) and its labels.
     """
 
     def __init__(self, teacher_share: float | None) -> None:
@@ -91,7 +91,7 @@ class _LineLoss(keras.losses.Loss):  # type: ignore[misc]
             share = ops.cast(self._share, losses.dtype)
             losses = (1 - share) * losses + share * _divergence(said, scores, steps)
         counted = ops.cast(lengths > 0, losses.dtype)
-        return counted * losses / ops.cast(ops.sum(lengths), losses.dtype)
+        return counted * losses / ops.cast(ops.maximum(ops.sum(lengths), 1), losses.dtype)
 
 
 def _divergence(taught: Any, scores: Any, steps: Any) -> Any:

@@ -25,11 +25,13 @@ from .line_recipe import LineRecipe
 from .line_step import step_function
 from .quick_training import quickened
 from .run_folder import LineRun
+from .silence import silenced
 from .training_state import Outcome, TrainingState, begin, epoch_bar
 
-_MOST_UNSOUND = 8
+_MOST_UNSOUND = 8 if keras.backend.backend() == "tensorflow" else 0
 """Steps one after the other that may give no number: half precision has one in a thousand on some processors, and a
-training that diverges nothing else from then on."""
+training that diverges nothing else from then on. Other backends have whole precision, and weights that such a step has
+trained."""
 
 _EPOCH_STEPS = 400
 """Steps between validations: a pass over all lines would take too long to wait for the next checkpoint."""
@@ -41,7 +43,8 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> Outcome:
     Raises `TrainingError` when the loss is no number any more or the run folder cannot be written.
     """
     recipe = run.recipe
-    keras.utils.set_random_seed(recipe.seed)
+    with silenced():  # TensorFlow is seeded whatever the backend is, and loaded for that where it is there
+        keras.utils.set_random_seed(recipe.seed)
     training = np.flatnonzero(~pool.validation)
     state = _begin(recipe, pool.height)
     if not state.resume(run):

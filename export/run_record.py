@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from edge_hwr.files import shown
 from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.preprocess import GlyphPreprocessing
 
+from .backend import chosen_backend
 from .line_recipe import LineRecipe
 from .recipe import Recipe, recipe_from_json
 from .recipe_difference import first_difference
@@ -51,6 +51,10 @@ def start_record(
         raise TrainingError(f"{path}: its run.json is no record of a training here: choose another --out folder")
     changed = [key for key in ("recipe", "data", "preprocessing_digest") if old.get(key) != new[key]]
     if known and not changed:
+        if added := new["versions"].keys() - old["versions"].keys():  # it goes on with another backend
+            old["versions"] |= {name: new["versions"][name] for name in sorted(added)}
+            with reporting(path):
+                write_json(path / "run.json", old)
         return
     if known and ((path / "best.json").is_file() or any(path.glob("checkpoint-*"))):
         what = changed[0].replace("_", " ")
@@ -98,7 +102,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in (*_LIBRARIES, *filter(None, [os.environ.get("KERAS_BACKEND")])):
+    for name in dict.fromkeys((*_LIBRARIES, chosen_backend())):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return versions

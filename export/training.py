@@ -27,6 +27,7 @@ from .pool import Pool
 from .quick_training import quickened
 from .recipe import Recipe
 from .run_folder import GlyphRun
+from .silence import silenced
 from .sources import JUNK
 from .teachers import PresentTeachers, ask_teachers, find_teachers, invite_teachers
 from .training_state import Outcome, TrainingState, begin, epoch_bar
@@ -38,7 +39,8 @@ def train(run: GlyphRun, pool: Pool, console: Console) -> Outcome:
     Raises `TrainingError` when the loss is no number any more or the run folder cannot be written.
     """
     recipe = run.recipe
-    keras.utils.set_random_seed(recipe.seed)
+    with silenced():  # TensorFlow is seeded whatever the backend is, and loaded for that where it is there
+        keras.utils.set_random_seed(recipe.seed)
     training = pool.select(~pool.validation)
     validation = pool.select(pool.validation)
     if len(training) < recipe.training.batch:

@@ -16,20 +16,25 @@ pytest.importorskip("jax", reason="comes with the extra `dev`")
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import RuntimeMissingError, UsageError
+from edge_hwr.export.backend import chosen_backend
 from edge_hwr.export.commands import export, train
-from edge_hwr.export.run_folder import open_run
+from edge_hwr.export.run_folder import open_line_run, open_run
 
 PATIENCE_S = 280
 
 
 def train_on_jax(*arguments: str | Path) -> None:
+    done = run_on_jax(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "done after" in done.stdout
+
+
+def run_on_jax(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """`edge-hwr train` in a process of its own, in which there is no TensorFlow."""
     program = "import sys; sys.modules['tensorflow'] = None\nfrom edge_hwr.cli import main\nmain()"
     command = [sys.executable, "-c", program, "train", *map(str, arguments), "--workers", "1"]
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "done after" in done.stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def losses(run: Path) -> list[float]:
@@ -106,6 +111,46 @@ def test_a_backend_that_cannot_train_is_told(
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(error, match=message):
         train.main([str(recipe), "--data", str(dataset)], standalone_mode=False)
+
+
+def test_a_backend_that_cannot_start_is_told_before_the_drawing(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edge_hwr", "train", recipe, "--data", dataset, "--out", tmp_path / "run"]
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "abacus"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("edge-hwr: error: KERAS_BACKEND=jax: cannot start: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_step_that_gives_no_number_ends_a_training_before_its_weights_are_kept(lines: Path, tmp_path: Path) -> None:
+    steep = tmp_path / "steep.toml"
+    steep.write_text((lines / "tiny-lines.toml").read_text("utf-8").replace("1e-2", "1e30"), "utf-8")
+    done = run_on_jax(steep, "--data", lines / "drawn", "--out", tmp_path / "run")
+    assert done.returncode == 1
+    assert "lower learning_rate" in done.stderr
+    assert open_line_run(tmp_path / "run").checkpoint() is None
+
+
+def test_a_run_that_goes_on_on_another_backend_says_so(lines: Path) -> None:
+    assert "jax" not in open_line_run(lines / "run").record["versions"]
+    train_on_jax(lines / "tiny-lines.toml", "--data", lines / "drawn", "--out", lines / "run")
+    assert "jax" in open_line_run(lines / "run").record["versions"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "backend"), [('{"backend": "jax"}', "jax"), ("{}", "tensorflow"), ("[", "tensorflow")]
+)
+def test_the_backend_is_the_one_that_keras_takes(
+    settings: str, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert chosen_backend() == "tensorflow"
+    (tmp_path / "keras.json").write_text(settings)
+    assert chosen_backend() == backend
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert chosen_backend() == "torch"
 
 
 def test_only_tensorflow_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
