@@ -21,12 +21,12 @@ from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reading import REJECTED, Box, Glyph, Line, ReadPage, box_around
 from edge_hwr.runtime import TfliteModel
 from edge_hwr.tilt import TurnedFrame, find_tilt, turn_upright
-from edge_hwr.touching_glyphs import Suspect, choose_pieces, find_touching, put_pieces
+from edge_hwr.touching_glyphs import Suspect, bounds_of, choose_pieces, find_touching, put_pieces
 
 MARKS = frozenset(".,-'")
 """Small characters that stand apart: they are looked for only where a model knows one of them."""
 
-_LEAST_SINGLE, _AS_HIGH = 0.5, 1.5
+_LEAST_SINGLE, _AS_HIGH = 0.35, 1.5
 """A glyph that is rejected and alone in its row has so much of the confidence wanted to be writing, and such a factor
 at most between its height and the usual one."""
 
@@ -68,6 +68,7 @@ class GlyphReader:
         self._decoder = Decoder(self._model.output_scale, metadata.temperature)
         weighing = Context(bundle.labels) if context else None
         self._context = weighing if weighing is not None and weighing.useful else None
+        self._bounds = bounds_of(metadata.recipe)
         self._letters = any(label.isalpha() for label in bundle.labels)
         self._marks = not MARKS.isdisjoint(bundle.labels)
 
@@ -96,14 +97,17 @@ class GlyphReader:
         self, found: Layout, raw: NDArray[Any], laps: _Laps
     ) -> tuple[Layout, NDArray[Any], NDArray[np.intp]]:
         """Glyphs and raw scores (N, C) with those that touch taken apart, and which were found as one (N,)."""
-        suspects = find_touching(found, *self._decoder.decode(raw), self._threshold, letters=self._letters)
+        seen = self._decoder.decode(raw)
+        suspects = find_touching(found, *seen, self._threshold, self._bounds, letters=self._letters)
         parts: dict[int, tuple[NDArray[np.int32], NDArray[Any]]] = {}
-        # The likeliest come first: where none of some was several, none of the rest is.
-        for start in range(0, len(suspects), _AT_ONCE):
-            apart = self._read_pieces(found, suspects[start : start + _AT_ONCE], laps)
-            parts |= apart
-            if not apart:
-                break
+        for sure in (False, True):
+            alike = [suspect for suspect in suspects if suspect.sure == sure]
+            # The likeliest come first: where none of some was several, none of the rest is.
+            for start in range(0, len(alike), _AT_ONCE):
+                apart = self._read_pieces(found, alike[start : start + _AT_ONCE], laps)
+                parts |= apart
+                if not apart:
+                    break
         return put_pieces(found, raw, parts)
 
     def _read_pieces(
@@ -126,7 +130,7 @@ class GlyphReader:
         start = 0
         for suspect, pieces in cuts:
             own = slice(start, start + len(pieces))
-            if chosen := choose_pieces(suspect, pieces, classes[own], confidences[own]):
+            if chosen := choose_pieces(suspect, pieces, classes[own], confidences[own], self._bounds):
                 parts[suspect.index] = pieces.boxes[chosen], raw[own][chosen]
             start = own.stop
         return parts

@@ -16,6 +16,7 @@ from .junk import Junk
 from .recipe import DataRecipe, Recipe
 from .sources import JUNK, VALIDATION_SHARE, Fonts, LabelledPictures, Mnist, Source, Unipen
 from .strokes import load_strokes
+from .touching import Touching
 from .word_characters import WordCharacters
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,9 @@ def find_sources(recipe: Recipe, data: Sequence[Path]) -> tuple[list[DrawnSource
             files += fonts
         elif wanted.source == "continental":
             source = Continental.load(wanted.samples, recipe.charset)
+        elif wanted.source == "touching" and strokes_path:
+            source = Touching.load(wanted.samples, load_strokes(strokes_path), recipe.charset)
+            files.append(strokes_path)
         elif wanted.source == "junk":
             strokes = load_strokes(strokes_path) if strokes_path else None
             source = Junk.load(wanted.samples, strokes, wanted.letters, recipe.charset)

@@ -24,7 +24,7 @@ _MOST = 1e300
 """No number of a recipe is that large, and infinity is none."""
 
 Backbone = Literal["plain", "separable", "residual", "vgg"]
-SourceKind = Literal["mnist", "unipen", "unipen-words", "fonts", "continental", "dataset", "junk"]
+SourceKind = Literal["mnist", "unipen", "unipen-words", "fonts", "continental", "touching", "dataset", "junk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DataRecipe:
 
     `clean` counts plain drawings of every training sample, `camera` counts drawings on paper as a camera sees them.
     Validation samples are drawn once each way, or oftener where there are few. `samples` is the most to take for
-    training (0: all), and the size of a source that has none of its own (junk, continental); `letters` are
+    training (0: all), and the size of a source that has none of its own (junk, continental, touching); `letters` are
     characters outside of the charset to be rejected rather than read.
     """
 
@@ -63,7 +63,7 @@ class DataRecipe:
         require(self.camera >= 0, "camera", "0 or more")
         require(self.clean + self.camera > 0, "camera", "at least one drawing per sample (clean or camera)")
         require(0 <= self.samples <= MOST_SAMPLES, "samples", f"0 to {MOST_SAMPLES:,}")
-        if self.source in ("junk", "continental"):
+        if self.source in ("junk", "continental", "touching"):
             require(self.samples > 0, "samples", f"1 or more for {self.source}")
 
 

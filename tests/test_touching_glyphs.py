@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -16,7 +17,7 @@ from edge_hwr.layout import find_glyphs
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyphs
 from edge_hwr.reader import Reader
 from edge_hwr.reading import REJECTED
-from edge_hwr.touching_glyphs import Suspect, choose_pieces, find_touching
+from edge_hwr.touching_glyphs import CAUTIOUS, TAUGHT, Bounds, Suspect, bounds_of, choose_pieces, find_touching
 
 DIGITS = "0123456789"
 
@@ -111,27 +112,75 @@ def in_pieces(*widths: int) -> GlyphPieces:
         (suspected(), in_pieces(70, 70), (SEVEN, SEVEN), (0.999, 0.999)),  # nothing like what the whole was
         (suspected(1.2), in_pieces(75, 45), (FOUR, SEVEN), (0.999, 0.999)),  # a glyph and a stroke of it
         (suspected(1.35, sure=False), in_pieces(45, 45, 45), (1, 1, 1), (0.999, 0.999, 0.999)),  # strokes alone
+        (suspected(1.4, sure=False), in_pieces(45, 45), (1, 1), (0.999, 0.999)),
+        (suspected(0.9, sure=False), in_pieces(60, 30), (FOUR, 1), (0.999, 0.999)),
         (suspected(1.35), in_pieces(65, 35, 35), (FOUR, 1, 1), (0.999, 0.999, 0.999)),  # too many for the width
     ],
 )
 def test_pieces_that_are_no_glyphs_are_not_believed(
     suspect: Suspect, pieces: GlyphPieces, read: tuple[int, ...], confidences: tuple[float, ...]
 ):
-    assert choose_pieces(suspect, pieces, np.array(read), np.array(confidences, np.float32)) == []
+    assert choose_pieces(suspect, pieces, np.array(read), np.array(confidences, np.float32), CAUTIOUS) == []
 
 
 @pytest.mark.parametrize("suspect", [suspected(), suspected(sure=False)])
 def test_pieces_that_are_glyphs_are_believed(suspect: Suspect):
     seen = np.array([FOUR, SEVEN]), np.array([0.995, 0.999], np.float32)
-    assert choose_pieces(suspect, in_pieces(70, 70), *seen) == [0, 1]
+    assert choose_pieces(suspect, in_pieces(70, 70), *seen, CAUTIOUS) == [0, 1]
 
 
-def suspects_of(page: Grey, *unsure: int) -> list[int]:
+@pytest.mark.parametrize(
+    ("suspect", "pieces", "read", "confidences"),
+    [
+        (suspected(0.9, sure=False), in_pieces(70, 20), (FOUR, 1), (0.999, 0.999)),  # a one that touches
+        (suspected(sure=False), in_pieces(70, 70), (FOUR, SEVEN), (0.999, 0.97)),
+    ],
+)
+def test_a_model_that_was_taught_is_believed_more_where_it_was_not_sure_of_the_whole(
+    suspect: Suspect, pieces: GlyphPieces, read: tuple[int, ...], confidences: tuple[float, ...]
+):
+    seen = np.array(read), np.array(confidences, np.float32)
+    assert choose_pieces(suspect, pieces, *seen, TAUGHT) == [0, 1]
+    assert choose_pieces(replace(suspect, sure=True), pieces, *seen, TAUGHT) == []
+    assert choose_pieces(suspect, pieces, seen[0], np.array([0.999, 0.94], np.float32), TAUGHT) == []
+
+
+def test_what_a_model_learned_from_says_how_far_it_is_believed():
+    assert bounds_of({"data": [{"source": "mnist"}, {"source": "touching"}]}) is TAUGHT
+    for data in ([{"source": "mnist"}], [], None, 3, ["touching"]):
+        assert bounds_of({"data": data}) is CAUTIOUS
+    assert bounds_of({}) is CAUTIOUS
+
+
+def suspects_of(page: Grey, *unsure: int, bounds: Bounds = CAUTIOUS) -> list[int]:
     """Which glyphs of a page may be several, when all but these are read surely."""
     found = find_glyphs(page)
     confidences = np.ones(len(found), np.float32)
     confidences[list(unsure)] = 0.1
-    return [suspect.index for suspect in find_touching(found, np.arange(len(found)), confidences, 0.5, letters=False)]
+    suspects = find_touching(found, np.arange(len(found)), confidences, 0.5, bounds, letters=False)
+    return [suspect.index for suspect in suspects]
+
+
+@pytest.mark.parametrize(
+    ("width", "sure", "cautious", "taught"),
+    [(0.55, False, False, False), (0.65, False, False, True), (0.9, False, True, True), (1.0, True, False, False),
+     (1.1, True, True, True)],
+)  # fmt: skip
+def test_how_broad_what_may_be_several_is(width: float, sure: bool, cautious: bool, taught: bool):
+    page = sheet(900, 300)
+    for x in range(60, 700, 130):
+        cv2.rectangle(page, (x, 100), (x + (40 if x < 580 else round(100 * width)) - 1, 199), (60,), -1)
+    unsure = () if sure else (4,)
+    assert suspects_of(page, *unsure) == [4] * cautious
+    assert suspects_of(page, *unsure, bounds=TAUGHT) == [4] * taught
+
+
+def test_of_a_broad_hand_only_what_a_taught_model_is_not_sure_of_may_be_several():
+    page = sheet(900, 300)
+    write_joined(page, "3535358", 60, 200, overlap=-20, stretch=1.5)
+    assert suspects_of(page, 4) == suspects_of(page) == []
+    assert suspects_of(page, bounds=TAUGHT) == []
+    assert suspects_of(page, 4, bounds=TAUGHT) == [4]
 
 
 def test_what_is_broad_is_suspected_among_digits_of_a_narrower_hand_alone():
@@ -188,8 +237,8 @@ def test_broad_letters_are_not_even_cut():
     write_joined(page, "W", 450, 200, stretch=1.2)
     found = find_glyphs(page)
     seen = np.arange(5), np.ones(5, np.float32)
-    assert find_touching(found, *seen, 0.5, letters=True) == []
-    assert [suspect.index for suspect in find_touching(found, *seen, 0.5, letters=False)] == [4]
+    assert find_touching(found, *seen, 0.5, TAUGHT, letters=True) == []
+    assert [suspect.index for suspect in find_touching(found, *seen, 0.5, TAUGHT, letters=False)] == [4]
 
 
 def test_a_letter_of_two_strokes_is_marked_and_no_number(reader: Reader):
