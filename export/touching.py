@@ -47,7 +47,6 @@ class Touching:
     strokes: StrokeSet
     rows: npt.NDArray[np.intp]
     """Of every recorded character of the charset, its drawing; of one writer one after the other."""
-    classes: npt.NDArray[np.int16]
     first: npt.NDArray[np.intp]
     """For each sample the drawing, counted in `rows`, that is wanted, or that begins a group."""
     labels: npt.NDArray[np.int16]
@@ -64,7 +63,7 @@ class Touching:
         writers = strokes.writer[rows]
         apart = [writer for writer in np.unique(writers).tolist() if held_out(f"writer {writer}")]
         labels = np.where(np.arange(len(first)) % 10 < _WHOLES + _PARTS, np.int16(JUNK), classes[rows[first]])
-        return cls(strokes, rows, classes[rows], first, labels, np.isin(writers[first], apart))
+        return cls(strokes, rows, first, labels, np.isin(writers[first], apart))
 
     def draw(self, index: int, rng: np.random.Generator, *, camera: bool) -> Picture:
         """A picture of the wanted kind; bare paper where none came about."""
