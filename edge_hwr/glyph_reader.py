@@ -102,7 +102,7 @@ class GlyphReader:
         parts: dict[int, tuple[NDArray[np.int32], NDArray[Any]]] = {}
         for sure in (False, True):
             alike = [suspect for suspect in suspects if suspect.sure == sure]
-            # The likeliest come first: where none of some was several, none of the rest is.
+            # The broadest come first: where none of some was several, none of the rest is.
             for start in range(0, len(alike), _AT_ONCE):
                 apart = self._read_pieces(found, alike[start : start + _AT_ONCE], laps)
                 parts |= apart

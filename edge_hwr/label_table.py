@@ -96,8 +96,7 @@ def _characters(folder: Path) -> list[Path]:
     """The pictures in folders that are called as the character on them."""
     called = sorted(inside for inside in folder.iterdir() if _is_character(inside.name))
     files = [file for inside in called if inside.is_dir() for file in sorted(inside.iterdir())]
-    # What begins with a dot is of the system, as macOS's `._page.jpg` beside each page.jpg.
-    return [file for file in files if is_picture(file) and file.is_file() and not file.name.startswith(".")]
+    return [file for file in files if is_picture(file) and file.is_file() and not _is_hidden(file.name)]
 
 
 def _is_character(name: str) -> bool:
@@ -105,7 +104,7 @@ def _is_character(name: str) -> bool:
 
 
 def _folders_of_pictures(folder: Path) -> list[Path]:
-    inside = (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    inside = (path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_hidden(path.name))
     return [path for path in inside if any(is_picture(file) for file in path.iterdir())]
 
 
@@ -164,6 +163,7 @@ def _members(archive: zipfile.ZipFile) -> dict[PurePosixPath, str]:
 
 
 def _is_hidden(part: str) -> bool:
+    # Of the system, as macOS's `._page.jpg` beside each page.jpg.
     return part == "__MACOSX" or (part.startswith(".") and part not in (".", ".."))
 
 

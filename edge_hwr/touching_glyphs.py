@@ -98,7 +98,7 @@ def find_touching(
     *,
     letters: bool,
 ) -> list[Suspect]:
-    """The glyphs that may be several, the likeliest first.
+    """The glyphs that may be several, the broadest first.
 
     They were read as these classes (N,) with these confidences (N,), by a model of which `letters` tells whether it
     knows some.
@@ -124,7 +124,7 @@ def find_touching(
     if not _are_mostly_sure(sure[alone]):
         return []
     kept = [one for one in suspects if _are_mostly_sure(sure[alone & (found.line_of == found.line_of[one.index])])]
-    return sorted(kept, key=lambda suspect: (suspect.sure, -suspect.width))
+    return sorted(kept, key=lambda suspect: -suspect.width)
 
 
 def choose_pieces(

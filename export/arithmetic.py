@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import keras
 
+from .backend import on_tensorflow
+
 WHOLE = "float32"
 """For what is exported."""
 
-HALVED = "mixed_bfloat16" if keras.backend.backend() == "tensorflow" else WHOLE
+HALVED = "mixed_bfloat16" if on_tensorflow() else WHOLE
 """Half the time of float32, or two thirds, on processors with such arithmetic; variables stay float32. Other backends
 than TensorFlow are for other hardware, to which these networks are small in either."""
 

@@ -32,6 +32,11 @@ def chosen_backend() -> str:
     return named if isinstance(named, str) else TENSORFLOW
 
 
+def on_tensorflow() -> bool:
+    """Whether it is TensorFlow, for which some of what trains is written anew."""
+    return chosen_backend() == TENSORFLOW
+
+
 def check_that_it_trains() -> None:
     """`RuntimeMissingError` unless it is there and starts, `UsageError` where it trains nothing."""
     backend = chosen_backend()

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from keras import ops
 
 from .arithmetic import HALVED, arithmetic
+from .backend import chosen_backend, on_tensorflow
 from .lending import load_line_teacher
+from .line_loss import LineLoss
 from .line_network import with_teacher
 from .line_recipe import LineRecipe
 from .quick_training import quickened
@@ -35,7 +37,7 @@ def step_function(
             teacher = quickened(load_line_teacher(recipe, samples))
         kept = pace.keep_stages == len(recipe.network.stages)
         both = with_teacher(model, teacher, same_stages=kept and pace.teacher == pace.start_from)
-    if keras.backend.backend() == "tensorflow":
+    if on_tensorflow():
         from .tensorflow_line_step import graph_step
 
         return graph_step(model, optimizer, both=both, teacher_share=pace.teacher_share)
@@ -46,8 +48,8 @@ def _compiled_step(learner: Any, optimizer: Any, teacher_share: float | None) ->
     """The step that Keras makes of a loss, on any of its backends."""
     if teacher_share is not None:
         learner = keras.Model(learner.input, ops.concatenate(learner.outputs, axis=-1))
-    learner.compile(optimizer, _LineLoss(teacher_share))
-    fill = keras.backend.backend() == "jax"
+    learner.compile(optimizer, LineLoss(teacher_share))
+    fill = chosen_backend() == "jax"
 
     def step(
         lines: npt.NDArray[np.uint8],
@@ -65,41 +67,6 @@ def _compiled_step(learner: Any, optimizer: Any, teacher_share: float | None) ->
         return float(learner.train_on_batch(seen, wanted))
 
     return step
-
-
-class _LineLoss(keras.losses.Loss):  # type: ignore[misc]
-    """Loss per character of scores (B, 1, steps, classes), or of those with a teacher's beside them.
-
-    What is wanted are rows (B, 2 + longest): of each line its steps, the length of its text (one without does not
-    count) and its labels.
-    """
-
-    def __init__(self, teacher_share: float | None) -> None:
-        super().__init__(reduction="sum", dtype="float32")
-        self._share = teacher_share
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        wanted, scores = ops.cast(y_true, "int32"), y_pred[:, 0]
-        steps, lengths = wanted[:, 0], wanted[:, 1]
-        said = None
-        if self._share is not None:
-            scores, said = ops.split(scores, 2, axis=-1)
-        blank = scores.shape[-1] - 1
-        # A loss of nothing is none that every backend knows.
-        losses = ops.ctc_loss(wanted[:, 2:], scores, ops.maximum(lengths, 1), ops.maximum(steps, 1), mask_index=blank)
-        if said is not None:
-            share = ops.cast(self._share, losses.dtype)
-            losses = (1 - share) * losses + share * _divergence(said, scores, steps)
-        counted = ops.cast(lengths > 0, losses.dtype)
-        return counted * losses / ops.cast(ops.maximum(ops.sum(lengths), 1), losses.dtype)
-
-
-def _divergence(taught: Any, scores: Any, steps: Any) -> Any:
-    """How far the scores (B, steps, classes) are from a teacher's (Kullback-Leibler), summed over each line's steps."""
-    said = ops.softmax(taught)
-    apart = ops.sum(said * (ops.log_softmax(taught) - ops.log_softmax(scores)), axis=-1)
-    within = ops.arange(apart.shape[1]) < steps[:, None]
-    return ops.sum(ops.where(within, apart, 0.0), axis=1)
 
 
 def _up_to(number: int, multiple: int) -> int:

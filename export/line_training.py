@@ -17,6 +17,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from .arithmetic import HALVED, WHOLE, arithmetic
+from .backend import on_tensorflow
 from .lending import lend_line_weights, load_line_teacher
 from .line_batches import plan_batches, prepare_lines, sample_lines, validation_batches
 from .line_network import build_line_network, greedy_texts, keep_stages, predict_lines
@@ -28,7 +29,7 @@ from .run_folder import LineRun
 from .silence import silenced
 from .training_state import Outcome, TrainingState, begin, epoch_bar
 
-_MOST_UNSOUND = 8 if keras.backend.backend() == "tensorflow" else 0
+_MOST_UNSOUND = 8 if on_tensorflow() else 0
 """Steps one after the other that may give no number: half precision has one in a thousand on some processors, and a
 training that diverges nothing else from then on. Other backends have whole precision, and weights that such a step has
 trained."""

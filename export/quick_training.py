@@ -10,6 +10,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from .backend import on_tensorflow
+
 
 def quickened(model: keras.Model, *, hold_norms: bool = False) -> keras.Model:
     """A network of the same layers, weights and outputs that is trained in less time, where TensorFlow trains it.
@@ -42,7 +44,7 @@ class HeldBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
 
 def _twins() -> dict[Any, Any]:
     """By class, the layers that are quicker on the backend of Keras."""
-    if keras.backend.backend() != "tensorflow":
+    if not on_tensorflow():
         return {}
     from .tensorflow_layers import FusedBatchNormalization, RowDepthwiseConv2D
 

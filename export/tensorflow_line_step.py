@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from .line_loss import divergence
+
 
 def graph_step(model: Any, optimizer: Any, *, both: Any | None, teacher_share: float) -> Callable[..., Any]:
     """One step of training for lines of any number and width; gives the loss per character.
@@ -38,7 +40,7 @@ def graph_step(model: Any, optimizer: Any, *, both: Any | None, teacher_share: f
             )
             loss = tf.reduce_sum(losses)
             if both:
-                apart = _divergence(tf.cast(outputs[1][:, 0], tf.float32), scores, steps)
+                apart = tf.reduce_sum(divergence(tf.cast(outputs[1][:, 0], tf.float32), scores, steps))
                 loss = (1 - teacher_share) * loss + teacher_share * apart
             loss = loss / tf.cast(tf.reduce_sum(lengths), tf.float32)
         gradients = tape.gradient(loss, model.trainable_variables)
@@ -51,10 +53,3 @@ def graph_step(model: Any, optimizer: Any, *, both: Any | None, teacher_share: f
         return tf.cond(sound, learn, lambda: tf.constant(math.nan))
 
     return step  # type: ignore[no-any-return]
-
-
-def _divergence(taught: Any, scores: Any, steps: Any) -> Any:
-    """How far the scores (B, steps, classes) are from a teacher's (Kullback-Leibler), summed over each line's steps."""
-    said = tf.nn.softmax(taught)
-    apart = tf.reduce_sum(said * (tf.nn.log_softmax(taught) - tf.nn.log_softmax(scores)), axis=-1)
-    return tf.reduce_sum(apart * tf.sequence_mask(steps, tf.shape(apart)[1], apart.dtype))

@@ -20,6 +20,7 @@ from edge_hwr.errors import TrainingError
 
 from .arithmetic import HALVED, WHOLE, arithmetic
 from .augmentation import Augmenter
+from .backend import on_tensorflow
 from .batches import Targets, prepare, sample_glyphs
 from .lending import lend_weights
 from .networks import build_network, predict
@@ -88,7 +89,7 @@ def _begin(recipe: Recipe, height: int, width: int) -> TrainingState:
         model = quickened(build_network(recipe.network, height=height, width=width, classes=len(recipe.charset)))
     state = begin(model, recipe.training, "accuracy", _mean_accuracy)
     # XLA on a processor trains several times more slowly here, but JAX is nothing without it.
-    compiled = False if keras.backend.backend() == "tensorflow" else "auto"
+    compiled = False if on_tensorflow() else "auto"
     model.compile(state.optimizer, keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=compiled)
     return state
 

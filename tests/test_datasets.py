@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from edge_hwr.datasets import open_crops, open_dataset
 from edge_hwr.errors import DatasetError
-from edge_hwr.label_table import is_table
 from edge_hwr.picture import write_picture
 
 
@@ -99,7 +98,6 @@ def test_a_zip_with_a_folder_for_each_character(
         assert (sample.name, sample.text) == (expected.name, expected.text)
         np.testing.assert_array_equal(sample.picture, expected.picture)
     assert len([message for message in caplog.messages if message.endswith("are left out: upper_B")]) == 2
-    assert is_table(tmp_path / "hand.zip")
 
 
 def test_a_zip_is_what_would_be_unpacked_from_it(
