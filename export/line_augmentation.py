@@ -24,10 +24,11 @@ class LineAugmenter:
         self._rng = np.random.default_rng(seed)
         self._other: Line | None = None
 
-    def __call__(self, line: Line, text: str) -> Line:
-        """A varied line, uint8 (height, another width), wide enough for the steps that its text needs."""
+    def __call__(self, line: Line, text: str, stretch: float) -> Line:
+        """A varied line, uint8 (height, another width): `stretch` times as wide, or wide enough for the steps that its
+        text needs."""
         recipe, rng = self._recipe, self._rng
-        moved = self._move(line, text)
+        moved = self._move(line, text, stretch)
         kind = rng.random()
         if kind < recipe.thicken_share:
             moved = self._blend(moved, np.asarray(cv2.dilate(moved, _KERNEL), np.uint8), 0.8)
@@ -43,11 +44,10 @@ class LineAugmenter:
         table = _tone(1 - recipe.contrast * rng.random(), np.exp(recipe.contrast * rng.uniform(-1, 1)))
         return np.asarray(cv2.LUT(moved, table), np.uint8)
 
-    def _move(self, line: Line, text: str) -> Line:
+    def _move(self, line: Line, text: str, stretch: float) -> Line:
         """Stretched, scaled, slanted, sloped, shifted and bent, by one remap."""
         recipe, rng = self._recipe, self._rng
         height, width = line.shape
-        stretch = np.exp(rng.uniform(-1, 1) * np.log1p(recipe.stretch))
         columns = max(round(width * stretch), STRIDE * (steps_needed(text) + 1))
         grow = np.exp(rng.uniform(-1, 1) * np.log1p(recipe.scale))
         shear = rng.uniform(-recipe.shear, recipe.shear)

@@ -40,16 +40,27 @@ class LineBatch:
     lengths: npt.NDArray[np.int32]
 
 
+def plan_epoch(
+    pool: LinePool, columns: int, stretch: float, rng: np.random.Generator
+) -> tuple[list[npt.NDArray[np.intp]], npt.NDArray[np.float64]]:
+    """Rows of the training lines by batch, and by how much the width of each row of the pool is to be multiplied:
+    1 / (1 + `stretch`) to its inverse. Batches are planned by what lines are stretched to, or a fourth is padding."""
+    stretches = np.exp(rng.uniform(-1, 1, len(pool)) * np.log1p(stretch))
+    training = np.flatnonzero(~pool.validation)
+    batches = plan_batches((pool.widths * stretches)[training], columns, rng)
+    return [training[rows] for rows in batches], stretches
+
+
 def plan_batches(
-    widths: npt.NDArray[np.int32], columns: int, rng: np.random.Generator | None = None
+    widths: npt.NDArray[np.int32] | npt.NDArray[np.float64], columns: int, rng: np.random.Generator | None = None
 ) -> list[npt.NDArray[np.intp]]:
-    """Rows of the pool by batch, each of about `columns` columns; shuffled where there is a generator for it."""
-    loose = widths * np.exp(rng.uniform(-0.08, 0.08, len(widths))) if rng else widths.astype(np.float64)
-    order = np.argsort(loose, kind="stable")
+    """Indices of widths by batch, each of about `columns` columns and of about the same widths, so that little of a
+    batch is padding; shuffled where there is a generator for it."""
+    order = np.argsort(widths, kind="stable")
     batches, start = [], 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and (end + 1 - start) * loose[order[end]] <= columns:
+        while end < len(order) and (end + 1 - start) * widths[order[end]] <= columns:
             end += 1
         batches.append(order[start:end])
         start = end
@@ -88,13 +99,14 @@ def sample_lines(pool: LinePool, seed: int) -> Iterator[npt.NDArray[np.uint8]]:
 def prepare_lines(
     pool: LinePool,
     batches: Sequence[npt.NDArray[np.intp]],
+    stretches: npt.NDArray[np.float64],
     charset: str,
     recipe: LineAugmentationRecipe,
     seed: int,
     *,
     threads: int = _THREADS,
 ) -> Iterator[LineBatch]:
-    """Augmented batches in the order given, a few of them ahead."""
+    """Augmented batches in the order given, a few of them ahead; `stretches` are of all rows of the pool."""
     index = {character: number for number, character in enumerate(charset)}
 
     def make(number: int) -> LineBatch:
@@ -102,7 +114,9 @@ def prepare_lines(
         augment = LineAugmenter(recipe, seed=seed * 1_000_003 + number)
         rows = batches[number].tolist()
         return pack(
-            [augment(pool.line(row), pool.texts[row]) for row in rows], [pool.texts[row] for row in rows], index
+            [augment(pool.line(row), pool.texts[row], float(stretches[row])) for row in rows],
+            [pool.texts[row] for row in rows],
+            index,
         )
 
     with ThreadPoolExecutor(threads, thread_name_prefix="augmentation") as executor:

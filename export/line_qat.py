@@ -14,7 +14,7 @@ import tensorflow as tf
 from edge_hwr.errors import TrainingError
 
 from .folding import fold_batch_norms
-from .line_batches import plan_batches, prepare_lines
+from .line_batches import plan_epoch, prepare_lines
 from .line_pool import LinePool
 from .line_recipe import LineRecipe
 from .qat import take_weights, with_rounding
@@ -43,11 +43,10 @@ def finetune_lines(
     optimizer.build(rounding.trainable_variables)
     learn = _step_function(model, rounding, optimizer)
     rng = np.random.default_rng(recipe.seed)
-    training = np.flatnonzero(~pool.validation)
-    batches = [training[rows] for rows in plan_batches(pool.widths[training], _COLUMNS, rng)]
+    batches, stretches = plan_epoch(pool, _COLUMNS, recipe.augmentation.stretch, rng)
     while len(batches) < _STEPS:
         batches += batches
-    prepared = prepare_lines(pool, batches[:_STEPS], recipe.charset, recipe.augmentation, recipe.seed)
+    prepared = prepare_lines(pool, batches[:_STEPS], stretches, recipe.charset, recipe.augmentation, recipe.seed)
     for step, batch in enumerate(prepared):
         optimizer.learning_rate.assign(_LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / _STEPS)))
         loss = float(learn(batch.lines, batch.steps))

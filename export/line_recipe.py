@@ -86,6 +86,8 @@ class LineTrainingRecipe:
     `hold_norms` the batch norms go on with the means and variances that were lent: those of augmented lines under
     dropout are not those of lines as they are read, and to get used to them costs a network that reads well already.
 
+    `optimizer` is AdamW, or Muon for what convolutions learn (`export/muon.py`), which takes far fewer steps.
+
     A `teacher`, a run folder or bundle of the same charset, says for every step what it takes it for; to say the same
     is `teacher_share` of what is learned (after G. Hinton et al., "Distilling the knowledge in a neural network",
     2015), the text of the line the rest.
@@ -98,6 +100,7 @@ class LineTrainingRecipe:
     warmup: float = 0.03
     weight_decay: float = 1e-2
     average: float = 0.999
+    optimizer: Literal["adamw", "muon"] = "adamw"
     start_from: str = ""
     keep_stages: int = 0
     hold_norms: bool = False

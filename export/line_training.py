@@ -19,11 +19,12 @@ from rich.console import Console
 from .arithmetic import HALVED, WHOLE, arithmetic
 from .backend import on_tensorflow
 from .lending import lend_line_weights, load_line_teacher
-from .line_batches import plan_batches, prepare_lines, sample_lines, validation_batches
+from .line_batches import plan_epoch, prepare_lines, sample_lines, validation_batches
 from .line_network import build_line_network, greedy_texts, keep_stages, predict_lines
 from .line_pool import LinePool
 from .line_recipe import LineRecipe
 from .line_step import step_function
+from .muon import ConvolutionMuon
 from .quick_training import quickened
 from .run_folder import LineRun
 from .silence import silenced
@@ -33,6 +34,8 @@ _MOST_UNSOUND = 8 if on_tensorflow() else 0
 """Steps one after the other that may give no number: half precision has one in a thousand on some processors, and a
 training that diverges nothing else from then on. Other backends have whole precision, and weights that such a step has
 trained."""
+
+_OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "muon": ConvolutionMuon}
 
 _EPOCH_STEPS = 400
 """Steps between validations: a pass over all lines would take too long to wait for the next checkpoint."""
@@ -46,14 +49,13 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> Outcome:
     recipe = run.recipe
     with silenced():  # TensorFlow is seeded whatever the backend is, and loaded for that where it is there
         keras.utils.set_random_seed(recipe.seed)
-    training = np.flatnonzero(~pool.validation)
     state = _begin(recipe, pool.height)
     if not state.resume(run):
         _borrow(state, recipe, sample_lines(pool, recipe.seed))
     step = step_function(state.model, state.optimizer, recipe, sample_lines(pool, recipe.seed))
     while (done := state.progress()) < 1.0:
         started = time.monotonic()
-        losses, lines = _epoch(state, step, pool, training, recipe, console)
+        losses, lines = _epoch(state, step, pool, recipe, console)
         if not lines:
             break  # the time was up before the first batch was prepared
         seconds = time.monotonic() - started
@@ -84,7 +86,14 @@ def _begin(recipe: LineRecipe, height: int) -> TrainingState:
     keep_stages(model, recipe.network.stages[: recipe.training.keep_stages])
     model = quickened(model, hold_norms=recipe.training.hold_norms)
     held_out = all(source.hold_out for source in recipe.data)
-    return begin(model, recipe.training, "cer", _mean_rightness if held_out else _nothing_known, global_clipnorm=2.0)
+    return begin(
+        model,
+        recipe.training,
+        "cer",
+        _mean_rightness if held_out else _nothing_known,
+        optimizer=_OPTIMIZERS[recipe.training.optimizer],
+        global_clipnorm=2.0,
+    )
 
 
 def _borrow(state: TrainingState, recipe: LineRecipe, samples: Iterable[npt.NDArray[np.uint8]]) -> None:
@@ -98,18 +107,17 @@ def _epoch(
     state: TrainingState,
     step: Callable[..., Any],
     pool: LinePool,
-    training: npt.NDArray[np.intp],
     recipe: LineRecipe,
     console: Console,
 ) -> tuple[list[float], int]:
     """Some hundred steps, or what is left of the time; gives the loss of every step and the number of lines."""
     started, losses, lines = time.monotonic(), [], 0
     rng = np.random.default_rng((recipe.seed, state.epoch))
-    planned = plan_batches(pool.widths[training], recipe.training.columns, rng)[:_EPOCH_STEPS]
-    batches = [training[rows] for rows in planned]
-    seed = int(rng.integers(2**31))
+    batches, stretches = plan_epoch(pool, recipe.training.columns, recipe.augmentation.stretch, rng)
+    batches, seed = batches[:_EPOCH_STEPS], int(rng.integers(2**31))
+    prepared = prepare_lines(pool, batches, stretches, recipe.charset, recipe.augmentation, seed)
     with epoch_bar(console, state.epoch + 1, len(batches)) as advance:
-        for number, batch in enumerate(prepare_lines(pool, batches, recipe.charset, recipe.augmentation, seed)):
+        for number, batch in enumerate(prepared):
             done = state.progress(time.monotonic() - started, number / len(batches))
             if done >= 1:
                 break

@@ -46,6 +46,10 @@ def _twins() -> dict[Any, Any]:
     """By class, the layers that are quicker on the backend of Keras."""
     if not on_tensorflow():
         return {}
-    from .tensorflow_layers import FusedBatchNormalization, RowDepthwiseConv2D
+    from .tensorflow_layers import FusedBatchNormalization, PointwiseConv2D, RowDepthwiseConv2D
 
-    return {layers.BatchNormalization: FusedBatchNormalization, layers.DepthwiseConv2D: RowDepthwiseConv2D}
+    return {
+        layers.BatchNormalization: FusedBatchNormalization,
+        layers.Conv2D: PointwiseConv2D,
+        layers.DepthwiseConv2D: RowDepthwiseConv2D,
+    }

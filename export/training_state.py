@@ -159,13 +159,19 @@ class TrainingState:
 
 
 def begin(
-    model: Any, pace: Pace, figure: str, score: Callable[[dict[str, float]], float], **clip: float
+    model: Any,
+    pace: Pace,
+    figure: str,
+    score: Callable[[dict[str, float]], float],
+    *,
+    optimizer: Callable[..., Any] = keras.optimizers.AdamW,
+    **clip: float,
 ) -> TrainingState:
-    """The state of a training before its first step; `clip` is for the optimizer (AdamW)."""
-    optimizer = keras.optimizers.AdamW(pace.learning_rate, weight_decay=pace.weight_decay, **clip)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    optimizer.build(model.trainable_variables)
-    return TrainingState(model, optimizer, pace, figure, score, model.get_weights())
+    """The state of a training before its first step; `clip` is for the optimizer, a kind of AdamW."""
+    chosen = optimizer(pace.learning_rate, weight_decay=pace.weight_decay, **clip)
+    chosen.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    chosen.build(model.trainable_variables)
+    return TrainingState(model, chosen, pace, figure, score, model.get_weights())
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from edge_hwr.export.averaging import load_averaged
 from edge_hwr.export.candidates import ExportOptions
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, lender_recipe, load_lender
-from edge_hwr.export.line_batches import plan_batches, prepare_lines
+from edge_hwr.export.line_batches import plan_batches, plan_epoch, prepare_lines
 from edge_hwr.export.line_exporting import choose_calibration_lines, export_line_run
 from edge_hwr.export.line_network import build_line_network, predict_lines
 from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool, steps_needed
@@ -30,6 +30,7 @@ from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineDataRecipe, 
 from edge_hwr.export.line_sources import ScannedLines
 from edge_hwr.export.line_step import step_function
 from edge_hwr.export.line_text import as_written, untokenised
+from edge_hwr.export.muon import ConvolutionMuon
 from edge_hwr.export.pacing import learning_rate_at, update_average
 from edge_hwr.export.quantize import Precision, convert, load_keras
 from edge_hwr.export.recipe import load_recipe
@@ -180,6 +181,40 @@ def test_a_wider_network_is_averaged_with_the_one_it_began_with(trained: Path, t
         load_averaged(open_line_run(trained), [tmp_path / "run"], ())
 
 
+def test_lines_are_learned_with_muon(trained: Path, tmp_path: Path):
+    recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
+    other = tmp_path / "muon.toml"
+    other.write_text(recipe.replace("[training]", '[training]\noptimizer = "muon"'), "utf-8")
+    given = [str(other), "--data", str(trained.parent / "drawn"), "--workers", "1", "--out", str(tmp_path / "run")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge_hwr.export.commands.Console", Interrupting)
+        with pytest.raises(click.Abort):
+            train.main([*given, "--epochs", "6"], standalone_mode=False)
+    train.main([*given, "--epochs", "6"], standalone_mode=False)
+    entries = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    assert [entry["epoch"] for entry in entries] == [1, 2, 3, 4, 5, 6]
+    assert entries[-1]["loss"] < 0.8 * entries[0]["loss"]
+    other.write_text(recipe.replace("[training]", '[training]\noptimizer = "sgd"'), "utf-8")
+    with pytest.raises(RecipeError, match="optimizer"):
+        train.main(given, standalone_mode=False)
+
+
+def test_muon_steps_as_far_in_every_direction():
+    keras = pytest.importorskip("keras")
+    layer = keras.layers.Conv2D(12, 3, use_bias=False)
+    layer.build((None, 8, 8, 4))
+    optimizer = ConvolutionMuon(0.5, weight_decay=0.0, momentum=0.0, rms_rate=None)
+    optimizer.build(layer.trainable_variables)
+    before = layer.kernel.numpy()
+    # In one direction the gradient is a hundred times what it is in others.
+    rng = np.random.default_rng(1)
+    gradient = rng.normal(size=(36, 12)) + 30 * np.outer(rng.normal(size=36), rng.normal(size=12))
+    optimizer.apply([gradient.reshape(3, 3, 4, 12).astype(np.float32)])
+    sizes = np.linalg.svd((before - layer.kernel.numpy()).reshape(36, 12), compute_uv=False)
+    assert sizes.min() > 0.5 * 0.6
+    assert sizes.max() < 0.5 * 1.4
+
+
 def test_norms_are_held_as_they_were_lent(trained: Path, tmp_path: Path):
     recipe = (
         (trained.parent / "tiny-lines.toml").read_text("utf-8").replace("[training]", "[training]\nhold_norms = true")
@@ -316,11 +351,21 @@ def test_batches_hold_every_line_once_and_about_the_same_number_of_columns(pool:
     assert all(pool.widths[rows].sum() <= 1.2 * 2048 for rows in planned if len(rows) > 1)
 
 
+def test_batches_of_an_epoch_are_of_lines_that_are_stretched_to_about_one_width(pool: LinePool):
+    batches, stretches = plan_epoch(pool, 2048, 0.9, np.random.default_rng(1))
+    training = np.flatnonzero(~pool.validation)
+    assert sorted(np.concatenate(batches).tolist()) == training.tolist()
+    assert 1 / 1.9 <= stretches.min() < 0.7
+    assert 1.3 < stretches.max() <= 1.9
+    wide = [pool.widths[rows] * stretches[rows] for rows in batches]
+    assert sum(len(widths) * widths.max() for widths in wide) < 1.2 * sum(map(np.sum, wide))
+
+
 def test_augmented_lines_keep_room_for_their_texts(pool: LinePool):
     strong = LineAugmentationRecipe(stretch=0.9, scale=0.5)
-    planned = plan_batches(pool.widths, 2048)
-    batches = list(prepare_lines(pool, planned, " abc1", strong, seed=4))
-    again = list(prepare_lines(pool, planned, " abc1", strong, seed=4, threads=2))
+    planned, stretches = plan_epoch(pool, 2048, strong.stretch, np.random.default_rng(1))
+    batches = list(prepare_lines(pool, planned, stretches, " abc1", strong, seed=4))
+    again = list(prepare_lines(pool, planned, stretches, " abc1", strong, seed=4, threads=2))
     for rows, batch, same in zip(planned, batches, again, strict=True):
         assert batch.lengths.tolist() == [len(pool.texts[row]) for row in rows]
         assert all(steps > steps_needed(pool.texts[row]) for steps, row in zip(batch.steps, rows, strict=True))

@@ -89,6 +89,15 @@ def test_other_depthwise_convolutions_stay_what_they_are():
     assert np.array_equal(model(row), quickened(model)(row))
 
 
+def test_other_convolutions_stay_what_they_are():
+    inputs = keras.Input((4, None, 6))
+    first = layers.Conv2D(8, 1, strides=2)(inputs)
+    second = layers.Conv2D(8, 1, groups=2, activation="relu")(first)
+    model = keras.Model(inputs, layers.Conv2D(5, (2, 1))(second))
+    picture = np.random.default_rng(2).random((2, 4, 20, 6), np.float32)
+    assert np.array_equal(model(picture), quickened(model)(picture))
+
+
 def test_a_batch_without_numbers_is_not_remembered():
     quick = quickened(lines())
     before = quick.get_weights()
