@@ -158,7 +158,11 @@ def _open_zip(path: Path) -> LabelTable:
 
 def _members(archive: zipfile.ZipFile) -> dict[PurePosixPath, str]:
     """The files of a zip, by their paths the names that they have in it; not what a system has hidden among them."""
-    named = {PurePosixPath(name): name for name in archive.namelist() if not name.endswith("/")}
+    names = archive.namelist()
+    if not any("/" in name for name in names):  # Windows PowerShell 5 puts a backslash between folders
+        named = {PurePosixPath(name.replace("\\", "/")): name for name in names if not name.endswith("\\")}
+    else:
+        named = {PurePosixPath(name): name for name in names if not name.endswith("/")}
     return {file: name for file, name in named.items() if not any(map(_is_hidden, file.parts))}
 
 

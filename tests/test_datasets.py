@@ -119,6 +119,19 @@ def test_a_zip_is_what_would_be_unpacked_from_it(
     assert not caplog.messages
 
 
+def test_a_zip_whose_folders_are_told_by_backslashes(folder: Path, tmp_path: Path) -> None:
+    (folder / "characters" / "2").mkdir(parents=True)
+    (folder / "characters" / "2" / "first.png").write_bytes((folder / "a.png").read_bytes())
+    for name in ("table", "characters"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr("hand\\", "")
+            for file in (folder if name == "table" else folder / name).rglob("*.*"):
+                archive.writestr(f"hand\\{file.relative_to(folder)}".replace("/", "\\"), file.read_bytes())
+    assert open_dataset(tmp_path / "table.zip").texts == open_dataset(folder).texts
+    (sample,) = open_dataset(tmp_path / "characters.zip")
+    assert (sample.name, sample.text) == ("2/first.png", "2")
+
+
 def test_a_zip_of_a_table_whose_names_begin_with_the_place(folder: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
         for name in ("labels.tsv", "a.png", "more/b.jpg", "c.png"):
