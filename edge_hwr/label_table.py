@@ -159,10 +159,9 @@ def _open_zip(path: Path) -> LabelTable:
 def _members(archive: zipfile.ZipFile) -> dict[PurePosixPath, str]:
     """The files of a zip, by their paths the names that they have in it; not what a system has hidden among them."""
     names = archive.namelist()
-    if not any("/" in name for name in names):  # Windows PowerShell 5 puts a backslash between folders
-        named = {PurePosixPath(name.replace("\\", "/")): name for name in names if not name.endswith("\\")}
-    else:
-        named = {PurePosixPath(name): name for name in names if not name.endswith("/")}
+    # Windows PowerShell 5 puts a backslash between folders.
+    between = "/" if any("/" in name for name in names) else "\\"
+    named = {PurePosixPath(name.replace(between, "/")): name for name in names if not name.endswith(between)}
     return {file: name for file, name in named.items() if not any(map(_is_hidden, file.parts))}
 
 

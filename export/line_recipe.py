@@ -86,7 +86,7 @@ class LineTrainingRecipe:
     `hold_norms` the batch norms go on with the means and variances that were lent: those of augmented lines under
     dropout are not those of lines as they are read, and to get used to them costs a network that reads well already.
 
-    `optimizer` is AdamW, or Muon for what convolutions learn (`export/muon.py`), which takes far fewer steps.
+    `optimizer` is AdamW, or Muon for what convolutions learn (`export/muon.py`).
 
     A `teacher`, a run folder or bundle of the same charset, says for every step what it takes it for; to say the same
     is `teacher_share` of what is learned (after G. Hinton et al., "Distilling the knowledge in a neural network",

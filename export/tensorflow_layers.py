@@ -1,7 +1,8 @@
 """Layers that Keras computes slowly in training on a processor, written for TensorFlow: the same weights and function.
 
-A batch norm of Keras is a dozen passes over its input, where TensorFlow has one kernel; a convolution along the only
-row there is runs on one thread over columns, and on all of them once columns are called rows.
+A batch norm of Keras is a dozen passes over its input, where TensorFlow has one kernel; a convolution of single pixels
+has gradients that a product of matrices has in half the time; and one along the only row there is runs on one thread
+over columns, and on all of them once columns are called rows.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
 
 
 class PointwiseConv2D(layers.Conv2D):  # type: ignore[misc]
-    """A convolution; one of single pixels is a product of matrices, whose gradients take half the time."""
+    """A convolution; one of single pixels is reckoned as a product of matrices."""
 
     def call(self, inputs: Any) -> Any:
         single = self.kernel_size == self.strides == (1, 1) and self.groups == 1

@@ -68,9 +68,9 @@ def test_glyphs_learn(recipe: Path, dataset: Path, tmp_path: Path) -> None:
 
 def test_lines_learn_as_much_as_on_tensorflow(lines: Path) -> None:
     train.main([*going_on(lines), "--out", str(lines / "tensorflow"), "--workers", "1"], standalone_mode=False)
-    # Each draws its own dropout, which is most of the difference once a step has been learned.
+    # JAX fills batches up with lines once more, which batch norms see: much, among so few.
     (first, then), (own_first, own_then) = losses(lines / "jax"), losses(lines / "tensorflow")
-    assert first == pytest.approx(own_first, rel=0.02)
+    assert first == pytest.approx(own_first, rel=0.05)
     assert then == pytest.approx(own_then, rel=0.2)
 
 

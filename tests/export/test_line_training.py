@@ -14,6 +14,7 @@ from drawn_lines import train_run, write_lines, write_recipe
 pytest.importorskip("keras", reason="training needs the extra `export`")
 
 from ai_edge_litert.interpreter import Interpreter
+from keras import layers
 from rich.console import Console
 
 from edge_hwr.bundle import open_bundle
@@ -200,8 +201,7 @@ def test_lines_are_learned_with_muon(trained: Path, tmp_path: Path):
 
 
 def test_muon_steps_as_far_in_every_direction():
-    keras = pytest.importorskip("keras")
-    layer = keras.layers.Conv2D(12, 3, use_bias=False)
+    layer = layers.Conv2D(12, 3, use_bias=False)
     layer.build((None, 8, 8, 4))
     optimizer = ConvolutionMuon(0.5, weight_decay=0.0)
     optimizer.build(layer.trainable_variables)

@@ -81,6 +81,15 @@ def test_layers_that_rest_go_on_resting():
     assert all(np.array_equal(one, other) for one, other in zip(before, quick.layers[2].get_weights(), strict=True))
 
 
+def test_convolutions_of_single_pixels_are_products_of_matrices():
+    inputs = keras.Input((1, None, 6))
+    quick = quickened(keras.Model(inputs, layers.Conv2D(5, 1)(layers.Conv2D(8, 1, use_bias=False)(inputs))))
+    graph = tf.function(quick).get_concrete_function(tf.TensorSpec((None, 1, None, 6))).graph
+    kinds = [operation.type for operation in graph.get_operations()]
+    assert kinds.count("MatMul") == 2
+    assert "Conv2D" not in kinds
+
+
 def test_other_depthwise_convolutions_stay_what_they_are():
     inputs = keras.Input((1, None, 5))
     strided = layers.DepthwiseConv2D((1, 3), strides=2, padding="same")(inputs)
