@@ -58,7 +58,7 @@ def line_bundle(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.C
     cache = pytestconfig.cache.mkdir("edge-hwr") if pytestconfig.cache else tmp_path_factory.mktemp("edge-hwr")
     path = cache / f"lines-{hashlib.sha256(source).hexdigest()[:16]}.tflite"
     if not path.is_file():
-        run = drawn_lines.train_run(tmp_path_factory.mktemp("line-run"), epochs=12, lines=144)
+        run = drawn_lines.train_run(tmp_path_factory.mktemp("line-run"), epochs=drawn_lines.ENOUGH_EPOCHS, lines=144)
         from edge_hwr.export.commands import export
 
         export.main([str(run), "-o", str(path)], standalone_mode=False)
