@@ -24,6 +24,7 @@ from edge_hwr.preprocess import GlyphPreprocessing
 from .backend import check_that_it_exports, check_that_it_trains
 from .candidates import ExportOptions
 from .data import check_held_out, find_sources
+from .drawn_elsewhere import take_drawn
 from .exporting import export_run
 from .line_data import find_line_sources
 from .line_exporting import export_line_run
@@ -54,6 +55,7 @@ _MOST_WORKERS = 256
 @click.option("--epochs", type=int, help="Train for so many epochs instead of the recipe's.")
 @click.option("--seed", type=int, help="Instead of the recipe's seed.")
 @click.option("--start-from", type=click.Path(path_type=Path), help="Begin with this run's or bundle's weights.")
+@click.option("--drawn-in", type=click.Path(path_type=Path), help="Learn from what this run drew, instead of drawing.")
 @click.option(
     "--workers", type=click.IntRange(1, _MOST_WORKERS), default=os.cpu_count() or 1, help="Processes that draw."
 )
@@ -65,6 +67,7 @@ def train(
     epochs: int | None,
     seed: int | None,
     start_from: Path | None,
+    drawn_in: Path | None,
     workers: int,
 ) -> None:
     """Train the model of RECIPE, a shipped recipe's name or a .toml file.
@@ -82,12 +85,12 @@ def train(
         wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
         if start_from is not None:
             wanted = _starting_from(wanted, start_from)
-        _train_lines(wanted, data, out or Path("runs") / wanted.name, workers, console)
+        _train_lines(wanted, data, out or Path("runs") / wanted.name, drawn_in, workers, console)
     else:
         wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
         if start_from is not None:
             wanted = _starting_from(wanted, start_from)
-        _train_glyphs(wanted, data, out or Path("runs") / wanted.name, workers, console)
+        _train_glyphs(wanted, data, out or Path("runs") / wanted.name, drawn_in, workers, console)
 
 
 def _paced(pace: Pace, epochs: int | None, minutes: float | None) -> Pace:
@@ -105,7 +108,9 @@ def _starting_from(wanted: AnyRecipe, lender: Path) -> AnyRecipe:
     return dataclasses.replace(wanted, training=dataclasses.replace(wanted.training, start_from=str(lender)))
 
 
-def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: int, console: Console) -> None:
+def _train_glyphs(
+    wanted: Recipe, data: tuple[Path, ...], out: Path, drawn_in: Path | None, workers: int, console: Console
+) -> None:
     sources, files = find_sources(wanted, data)
     with kept_from_others(out):
         run = start_run(out, wanted, GlyphPreprocessing(), files)
@@ -120,11 +125,13 @@ def _train_glyphs(wanted: Recipe, data: tuple[Path, ...], out: Path, workers: in
             return Pool.load(path, len(wanted.charset))
 
         _check_lenders("training", run)
-        outcome = _training("training").train(run, _pool(run, load, draw, console), console)
+        outcome = _training("training").train(run, _pool(run, load, draw, drawn_in, console), console)
     _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
 
 
-def _train_lines(wanted: LineRecipe, data: tuple[Path, ...], out: Path, workers: int, console: Console) -> None:
+def _train_lines(
+    wanted: LineRecipe, data: tuple[Path, ...], out: Path, drawn_in: Path | None, workers: int, console: Console
+) -> None:
     if wanted.training.keep_stages and not wanted.training.start_from:
         raise UsageError("keep_stages keeps the stages of another model: say which by --start-from")
     if wanted.training.hold_norms and not wanted.training.start_from:
@@ -140,7 +147,7 @@ def _train_lines(wanted: LineRecipe, data: tuple[Path, ...], out: Path, workers:
             return LinePool.load(path, wanted.charset)
 
         _check_lenders("line_training", run)
-        outcome = _training("line_training").train_lines(run, _pool(run, load, draw, console), console)
+        outcome = _training("line_training").train_lines(run, _pool(run, load, draw, drawn_in, console), console)
     _print_end(outcome.epochs, outcome.best_epoch, run.path, wanted.name, console)
 
 
@@ -159,8 +166,16 @@ def _check_lenders(name: str, run: GlyphRun | LineRun) -> None:
         _training(name).check_lenders(run)
 
 
-def _pool(run: RunFiles, load: Callable[[Path], AnyPool], draw: Callable[[], AnyPool], console: Console) -> AnyPool:
-    """What was drawn before, or is drawn now and kept; what is in it is printed."""
+def _pool(
+    run: RunFiles,
+    load: Callable[[Path], AnyPool],
+    draw: Callable[[], AnyPool],
+    drawn_in: Path | None,
+    console: Console,
+) -> AnyPool:
+    """What was drawn before, here or in another run, or is drawn now and kept; what is in it is printed."""
+    if drawn_in is not None and not run.pool.is_file():
+        take_drawn(run, drawn_in)
     if run.pool.is_file():
         pool = load(run.pool)
     else:

@@ -112,6 +112,42 @@ def test_a_training_may_begin_with_the_weights_of_another(trained: Path, tmp_pat
     assert entry["loss"] < 0.8 * first["loss"]
 
 
+def test_what_one_run_drew_another_learns_from(trained: Path, tmp_path: Path):
+    given = [str(trained.parent / "tiny-lines.toml"), "--data", str(trained.parent / "drawn"), "--workers", "1"]
+    given += ["--epochs", "1", "--seed", "9", "--out", str(tmp_path / "run"), "--drawn-in", str(trained)]
+    train.main(given, standalone_mode=False)
+    assert (tmp_path / "run" / "pool.npz").read_bytes() == (trained / "pool.npz").read_bytes()
+    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert (record["recipe"]["seed"], record["drawn_with_seed"]) == (9, 2)
+    train.main(given, standalone_mode=False)  # goes on: it is at its end
+    assert len((tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('charset = " abc1"', 'charset = " abc12"', "drew something else.*charset was .* and is"),
+        ("clean = 1", "clean = 2", r"drew something else.*sources\[0\].clean was 1 and is 2"),
+    ],
+)
+def test_a_run_that_drew_something_else_lends_nothing(old: str, new: str, message: str, trained: Path, tmp_path: Path):
+    other = tmp_path / "other.toml"
+    other.write_text((trained.parent / "tiny-lines.toml").read_text("utf-8").replace(old, new), "utf-8")
+    given = [str(other), "--data", str(trained.parent / "drawn"), "--out", str(tmp_path / "run")]
+    with pytest.raises(TrainingError, match=message):
+        train.main([*given, "--drawn-in", str(trained)], standalone_mode=False)
+    with pytest.raises(TrainingError, match="no run folder"):
+        train.main([*given, "--drawn-in", str(tmp_path)], standalone_mode=False)
+    assert not (tmp_path / "run" / "pool.npz").exists()
+
+
+def test_a_run_that_drew_from_other_data_lends_nothing(trained: Path, tmp_path: Path):
+    own = write_lines(tmp_path / "drawn", 72, seed=6)
+    given = [str(trained.parent / "tiny-lines.toml"), "--data", str(own), "--out", str(tmp_path / "run")]
+    with pytest.raises(TrainingError, match=r"drew something else \(data\[0\]"):
+        train.main([*given, "--drawn-in", str(trained)], standalone_mode=False)
+
+
 def test_a_smaller_network_begins_with_the_first_layers_of_a_larger_one(trained: Path, tmp_path: Path):
     recipe = (trained.parent / "tiny-lines.toml").read_text("utf-8")
     smaller = tmp_path / "smaller.toml"

@@ -79,6 +79,16 @@ def test_a_training_can_start_from_another_run(tmp_path: Path, recipe: Path, dat
         run_train(narrower, dataset, tmp_path / "narrower", "--start-from", str(trained))
 
 
+def test_a_training_can_learn_from_what_another_run_drew(
+    tmp_path: Path, recipe: Path, dataset: Path, trained: Path
+) -> None:
+    run_train(recipe, dataset, tmp_path / "run", "--epochs", "1", "--seed", "9", "--drawn-in", str(trained))
+    assert (tmp_path / "run" / "pool.npz").read_bytes() == (trained / "pool.npz").read_bytes()
+    other = variant(recipe, tmp_path, ("clean = ", "camera = 1\nclean = "))
+    with pytest.raises(TrainingError, match="drew something else"):
+        run_train(other, dataset, tmp_path / "other", "--drawn-in", str(trained))
+
+
 def test_a_training_can_start_from_a_narrower_network(tmp_path: Path, recipe: Path, trained: Path) -> None:
     wide = load_recipe(variant(recipe, tmp_path, ("[[8], [16], [16]]", "[[12], [16], [24]]")))
     assert isinstance(wide, Recipe)
