@@ -81,16 +81,22 @@ def train(
     check_that_it_trains()
     seed = wanted.seed if seed is None else seed
     console = Console(markup=False)
-    if isinstance(wanted, LineRecipe):
-        wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
-        if start_from is not None:
-            wanted = _starting_from(wanted, start_from)
-        _train_lines(wanted, data, out or Path("runs") / wanted.name, drawn_in, workers, console)
-    else:
-        wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
-        if start_from is not None:
-            wanted = _starting_from(wanted, start_from)
-        _train_glyphs(wanted, data, out or Path("runs") / wanted.name, drawn_in, workers, console)
+    folder = out or Path("runs") / wanted.name
+    try:
+        if isinstance(wanted, LineRecipe):
+            wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
+            if start_from is not None:
+                wanted = _starting_from(wanted, start_from)
+            _train_lines(wanted, data, folder, drawn_in, workers, console)
+        else:
+            wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
+            if start_from is not None:
+                wanted = _starting_from(wanted, start_from)
+            _train_glyphs(wanted, data, folder, drawn_in, workers, console)
+    except KeyboardInterrupt:
+        if folder.is_dir():
+            click.echo(f"interrupted: the same command goes on with what is in {shown(folder)}", err=True)
+        raise
 
 
 def _paced(pace: Pace, epochs: int | None, minutes: float | None) -> Pace:

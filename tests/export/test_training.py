@@ -222,6 +222,23 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path, recipe: Path, da
     assert epochs[epochs.index(reached) + 1 :] == list(range(reached + 1, 16)), "and none is trained twice"
 
 
+def test_an_interrupted_training_says_how_it_goes_on(tmp_path: Path, recipe: Path, dataset: Path) -> None:
+    out = tmp_path / "run"
+    command = "from edge_hwr.cli import main; main()"
+    arguments = ["train", str(recipe), "--data", str(dataset), "--out", str(out), "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process, process.stdout, process.stderr:
+        next(line for line in process.stdout if line.startswith("epoch   1"))
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert f"interrupted: the same command goes on with what is in {out}" in said.splitlines()
+
+
 def test_the_best_on_disk_is_never_replaced_by_a_worse_one(
     tmp_path: Path, trained: Path, recipe: Path, dataset: Path
 ) -> None:
