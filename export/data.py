@@ -11,7 +11,7 @@ from edge_hwr.errors import DatasetError
 from edge_hwr.label_table import is_table
 
 from .continental import Continental
-from .fonts import SUFFIXES
+from .fonts import SUFFIXES, readable_fonts
 from .junk import Junk
 from .recipe import DataRecipe, Recipe
 from .sources import JUNK, VALIDATION_SHARE, Fonts, LabelledPictures, Mnist, Source, Unipen
@@ -123,7 +123,8 @@ def _find(data: Sequence[Path], inside: str, pattern: str) -> Path | None:
 
 def _fonts(data: Sequence[Path]) -> list[Path]:
     folders = [path for path in data if path.is_dir() and not _is_dataset(path)]
-    return sorted({file for folder in folders for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES})
+    found = {file for folder in folders for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES}
+    return readable_fonts(sorted(found))
 
 
 def _is_dataset(path: Path) -> bool:

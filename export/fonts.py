@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import shutil
 import subprocess
 import sys
@@ -21,11 +22,14 @@ import cv2
 import numpy as np
 
 from edge_hwr.errors import EdgeHwrError, FetchError, RuntimeMissingError, UsageError
+from edge_hwr.files import shown
 
 from .strokes import Coverage
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset({".woff2", ".woff", ".ttf", ".otf"})
 SIZES = (48, 96, 192)
@@ -65,6 +69,20 @@ def find_fonts(folder: str | Path) -> list[Path]:
     if not found:
         raise UsageError(f"{folder}: no font files there; run `make fonts`, or name a folder that has some")
     return found
+
+
+def readable_fonts(files: Sequence[Path]) -> list[Path]:
+    """Those of some font files that can be drawn with; others, damaged or none at all, are warned of."""
+    readable = []
+    for file in files:
+        try:
+            _figure_height(file)
+            _has_character(file, "a")
+        except (UsageError, OSError) as error:
+            log.warning("%s: left out, for it cannot be drawn with (%s)", shown(file), error.__cause__ or error)
+        else:
+            readable.append(file)
+    return readable
 
 
 def has_characters(font: Path, text: str) -> bool:

@@ -11,7 +11,7 @@ from edge_hwr.errors import DatasetError, RecipeError
 
 from .composed_characters import UnipenCharacters
 from .data import warn_of_unused
-from .fonts import SUFFIXES
+from .fonts import SUFFIXES, readable_fonts
 from .line_pool import DrawnLines
 from .line_recipe import LineRecipe
 from .line_sources import LineSource, ScannedLines, UnipenLines, UnipenWords, WrittenFonts
@@ -64,9 +64,9 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
                 passages = Passages.load(texts, recipe.charset)
                 sources.append(RecomposedLines(path, passages, wanted.samples, reader, wanted.hold_out))
                 files += [path, *texts]
-        elif fonts and texts:
-            sources.append(WrittenFonts.load(fonts, Passages.load(texts, recipe.charset), wanted.samples))
-            files += [*fonts, *texts]
+        elif texts and (readable := readable_fonts(fonts)):
+            sources.append(WrittenFonts.load(readable, Passages.load(texts, recipe.charset), wanted.samples))
+            files += [*readable, *texts]
         if not sources:
             log.warning("no %s among the data (--data): training without", wanted.source)
         found += [DrawnLines(source, wanted) for source in sources]

@@ -14,7 +14,15 @@ import pytest
 from click.testing import CliRunner
 
 from edge_hwr.errors import EdgeHwrError, RuntimeMissingError, UsageError
-from edge_hwr.export.fonts import draw_text, fetch_fonts, find_fonts, has_characters, listed_fonts, set_text
+from edge_hwr.export.fonts import (
+    draw_text,
+    fetch_fonts,
+    find_fonts,
+    has_characters,
+    listed_fonts,
+    readable_fonts,
+    set_text,
+)
 from edge_hwr.export.forms import STYLES
 from edge_hwr.export.pages import look, photograph_page, synthesise, synthesise_page, write_page
 from edge_hwr.picture import read_picture
@@ -79,6 +87,20 @@ def test_characters_that_a_font_lacks_are_noticed(font: Path, tmp_path: Path) ->
     broken.write_bytes(b"no font at all")
     with pytest.raises(UsageError, match="cannot be read as a font"):
         draw_text(broken, "1", 30.0)
+
+
+def test_fonts_that_cannot_be_read_are_left_out(fonts: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "empty.otf").touch()
+    (tmp_path / "folder.ttf").mkdir()
+    whole = (fonts / "built-in.ttf").read_bytes()
+    (tmp_path / "cut.ttf").write_bytes(whole[: len(whole) // 8])
+    (tmp_path / "whole.ttf").write_bytes(whole)
+    assert readable_fonts(find_fonts(tmp_path)) == [tmp_path / "whole.ttf"]
+    assert [Path(message.split(": left out")[0]).name for message in caplog.messages] == [
+        "cut.ttf",
+        "empty.otf",
+        "folder.ttf",
+    ]
 
 
 def make_npm(folder: Path, body: str) -> str:

@@ -163,6 +163,9 @@ def test_nothing_to_learn_from(tmp_path: Path) -> None:
         find_sources(make_recipe({"source": "fonts", "camera": 1}), [tmp_path])
     with pytest.raises(DatasetError, match="no such file"):
         find_sources(make_recipe({"source": "dataset", "clean": 1}), [tmp_path / "missing"])
+    (tmp_path / "broken.ttf").write_bytes(b"no font at all")
+    with pytest.raises(DatasetError, match="nothing to learn from"):
+        find_sources(make_recipe({"source": "fonts", "camera": 1}), [tmp_path])
 
 
 def test_a_damaged_mnist_says_so(tmp_path: Path) -> None:
