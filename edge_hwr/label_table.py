@@ -11,7 +11,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
@@ -79,6 +79,7 @@ def _open_folder(folder: Path) -> LabelTable:
     if not table.is_file():
         return LabelTable(shown(folder), _rows_of_characters(folder), lambda row: _read_file(folder, row.file))
     rows = _read_table(f"dataset {table}", table.read_bytes())
+    rows = _with_slashes(rows, lambda file: (folder / file).is_file())
     root = folder.resolve()
     for row in rows:
         try:
@@ -150,6 +151,7 @@ def _open_zip(path: Path) -> LabelTable:
         table = PurePosixPath(tables[0])
         place = table.parent  # a zip of a folder has the folder's name before all
         rows = _read_table(f"dataset {path}, {table}", _read_member(path, archive, members[table]))
+        rows = _with_slashes(rows, lambda file: place / file in members)
         for row in rows:
             if place / row.file not in members:
                 raise DatasetError(f"dataset {path}, {table}, line {row.line}: {row.file} is missing")
@@ -254,6 +256,15 @@ def _read_table(where: str, content: bytes) -> tuple[TableRow, ...]:
     if not rows:
         raise DatasetError(f"{where}: no samples below the header")
     return tuple(rows)
+
+
+def _with_slashes(rows: tuple[TableRow, ...], is_there: Callable[[str], bool]) -> tuple[TableRow, ...]:
+    """Rows as they are, but for files that are there only when backslashes are what parts folders, as on Windows."""
+    meant = ((row, row.file.replace("\\", "/")) for row in rows)
+    return tuple(
+        row if row.file == file or is_there(row.file) or not is_there(file) else replace(row, file=file)
+        for row, file in meant
+    )
 
 
 def _is_quoted(column: str) -> bool:

@@ -132,6 +132,22 @@ def test_a_zip_whose_folders_are_told_by_backslashes(folder: Path, tmp_path: Pat
     assert (sample.name, sample.text) == ("2/first.png", "2")
 
 
+def test_a_table_whose_folders_are_told_by_backslashes(folder: Path, tmp_path: Path) -> None:
+    as_it_was = open_dataset(folder)
+    table = folder / "labels.tsv"
+    table.write_text(table.read_text("utf-8").replace("more/", "more\\"), "utf-8")
+    for path in (folder, zipped(folder, tmp_path / "hand.zip", "hand/")):
+        assert [(sample.name, sample.text) for sample in open_dataset(path)] == list(
+            zip(as_it_was.names, as_it_was.texts, strict=True)
+        )
+    (folder / "more\\b.jpg").write_bytes((folder / "more" / "b.jpg").read_bytes())
+    assert open_dataset(folder).names[1] == "more\\b.jpg"
+    table.write_text("file\ttext\n..\\elsewhere.png\t1\n", "utf-8")
+    write_picture(tmp_path / "elsewhere.png", sheet(48, 48))
+    with pytest.raises(DatasetError, match=r"elsewhere\.png lies outside"):
+        open_dataset(folder)
+
+
 def test_a_zip_of_a_table_whose_names_begin_with_the_place(folder: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
         for name in ("labels.tsv", "a.png", "more/b.jpg", "c.png"):
