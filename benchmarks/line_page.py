@@ -92,9 +92,9 @@ def draw_curve(rows: Rows) -> bytes:
         axes.annotate(
             f"{name}  {row['cer']:.1%}",
             (row["bytes"], 100 * row["cer"]),
-            (7 if lexicon else -7, 0),
+            (7 if lexicon else -7, -5 if ours and not lexicon else 0),  # the curve comes from above
             textcoords="offset points",
-            va="center",
+            va="top" if ours and not lexicon else "center",
             ha="left" if lexicon else "right",  # a model with a lexicon is the one to the right of that without
             fontsize=9,
         )
