@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from reading_checks import assert_reads
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.ink import Grey
@@ -46,12 +47,12 @@ def write(crops: list[Grey], size: float) -> Grey:
 def read(reader: PageReader, page: Grey) -> list[str]:
     """The lines of a page, without what is left of rules that are as thick as letters."""
     texts = [line.text for line in reader.read(page).lines]
-    return [text.rstrip(",").replace("bookes", "books") for text in texts if len(text) > 1]
+    return [text.rstrip(",") for text in texts if len(text) > 1]
 
 
 @pytest.mark.parametrize("size", [2, 3.5, 5, 6.5])
 def test_reads_a_heading_of_any_size(crops: list[Grey], reader: PageReader, size: float) -> None:
-    assert read(reader, write(crops, size)) == ["Dear Anna", *TEXT]
+    assert_reads(read(reader, write(crops, size)), ["Dear Anna", *TEXT])
 
 
 def test_a_heading_is_read_on_ruled_paper_and_when_underlined(crops: list[Grey], reader: PageReader) -> None:
@@ -60,7 +61,7 @@ def test_a_heading_is_read_on_ruled_paper_and_when_underlined(crops: list[Grey],
     ruled = page.copy()
     ruled[20::100] = np.minimum(ruled[20::100], 200)
     for picture in (page, ruled):
-        assert read(reader, picture) == ["Dear Anna", *TEXT]
+        assert_reads(read(reader, picture), ["Dear Anna", *TEXT])
 
 
 def test_a_large_drawing_and_a_frame_are_no_headings(crops: list[Grey], reader: PageReader) -> None:
@@ -70,7 +71,7 @@ def test_a_large_drawing_and_a_frame_are_no_headings(crops: list[Grey], reader: 
     cv2.rectangle(page, (1100, 700), (1500, 1000), (60,), 5)
     cv2.ellipse(page, (500, 1000), (180, 90), 20, 0, 300, (60,), 5)
     cv2.rectangle(page, (40, 118), (1180, 480), (60,), 6)
-    assert read(reader, page) == ["Dear Anna", *TEXT]
+    assert_reads(read(reader, page), ["Dear Anna", *TEXT])
 
 
 def test_each_column_keeps_its_heading(crops: list[Grey], reader: PageReader) -> None:
@@ -78,7 +79,7 @@ def test_each_column_keeps_its_heading(crops: list[Grey], reader: PageReader) ->
     lines = read(reader, np.hstack([left[:, :1300], right[:, :1300]]))
     assert len(lines) == 8
     assert lines[0] == "Dear Anna"
-    assert lines[3] == lines[7] == TEXT[2]
+    assert_reads([lines[3], lines[7]], [TEXT[2], TEXT[2]])
 
 
 def test_without_a_reader_to_judge_them_pages_are_laid_out_by_their_text(crops: list[Grey]) -> None:

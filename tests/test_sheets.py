@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from reading_checks import assert_reads
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.ink import Grey
@@ -47,8 +48,8 @@ def test_a_note_beside_a_card_is_read_after_it(crops: list[Grey]) -> None:
     lay(desk, sheet(crops[:4], 640, 640, 235), 90, 110, 3)
     lay(desk, sheet([crops[1], crops[0]], 540, 300, 215), 820, 160, -4)
     reading = PageReader(open_bundle("lines")).read(desk)
-    lines = [line.text.rstrip(",.").replace("bookes", "books") for line in reading.lines]
-    assert lines == [*CARD, "thank you for the three books", "Dear Anna"]
+    lines = [line.text.rstrip(",.") for line in reading.lines]
+    assert_reads(lines, [*CARD, "thank you for the three books", "Dear Anna"])
 
 
 def test_a_sheet_that_is_painted_over_is_found_no_more(crops: list[Grey]) -> None:
