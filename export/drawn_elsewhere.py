@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -39,10 +38,9 @@ def take_drawn(run: RunFiles, lender: Path) -> None:
 def _drawn_from(record: dict[str, Any]) -> dict[str, Any]:
     """What decides what is drawn, by the names that run.json and recipes have for it."""
     recipe = record["recipe"]
-    found = {
+    return {
         "charset": recipe["charset"],
         "sources": recipe["data"],
         "data": record.get("data"),
         "preprocessing": record.get("preprocessing_digest"),
     }
-    return dict(json.loads(json.dumps(found)))
