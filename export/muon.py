@@ -14,6 +14,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from .arithmetic import COARSE
+
 _MOMENTUM = 0.95
 _ROOT_MEAN_SQUARE = 0.2
 """Of a step, in learning rates: about what it is with AdamW."""
@@ -63,7 +65,7 @@ def _orthogonal(matrix: Any) -> Any:
     tall = matrix.shape[0] > matrix.shape[1]
     x = ops.transpose(matrix) if tall else matrix
     # Coarse arithmetic will do: the singular values end anywhere around 1.
-    x = ops.cast(x / (ops.norm(x) + 1e-7), "bfloat16")
+    x = ops.cast(x / (ops.norm(x) + 1e-7), COARSE)
     a, b, c = _COEFFICIENTS
     for _ in range(_ITERATIONS):
         square = x @ ops.transpose(x)
