@@ -7,7 +7,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ from rich.progress import track
 from edge_hwr.errors import TrainingError
 
 log = logging.getLogger(__name__)
+
+LOGGED_EVERY_S = 60.0
+"""Between lines that tell how far a drawing is, where there is no terminal to show a bar."""
 
 Job = TypeVar("Job")
 Part = TypeVar("Part")
@@ -36,13 +40,24 @@ def draw_in_processes(
     spawn = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(workers, spawn, _start, (draw, given)) as executor:
-            parts = executor.map(_draw, jobs)
-            shown = track(parts, what, total=len(jobs), transient=True, console=Console(stderr=True))
-            return list(shown)
+            parts, console = executor.map(_draw, jobs), Console(stderr=True)
+            if not console.is_terminal:
+                return list(_logged(parts, what, len(jobs)))
+            return list(track(parts, what, total=len(jobs), transient=True, console=console))
     except BrokenProcessPool as error:
         raise TrainingError(
             f"{what}: one of {workers} processes was killed, for want of memory perhaps: try fewer --workers"
         ) from error
+
+
+def _logged(parts: Iterable[Part], what: str, total: int) -> Iterator[Part]:
+    """The parts, and now and then a line of how many there are: what goes into a file shows no bar."""
+    told = time.monotonic()
+    for count, part in enumerate(parts, 1):
+        if (now := time.monotonic()) - told >= LOGGED_EVERY_S and count < total:
+            log.info("%s: %d %%", what, 100 * count // total)
+            told = now
+        yield part
 
 
 _drawing: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []

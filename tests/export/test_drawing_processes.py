@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -49,6 +50,15 @@ def test_what_is_drawn_comes_in_order(tmp_path: Path):
     drawn = draw_in_processes(square, range(20), given=(tmp_path,), workers=2, what="drawing")
     assert drawn == [number * number for number in range(20)]
     assert not {int(file.name) for file in tmp_path.iterdir()} & {os.getpid()}
+
+
+def test_where_there_is_no_terminal_lines_tell_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("edge_hwr.export.drawing_processes.LOGGED_EVERY_S", 0.0)
+    draw_in_processes(square, range(4), given=(tmp_path,), workers=1, what="drawing")
+    assert caplog.messages == ["drawing in one process", "drawing: 25 %", "drawing: 50 %", "drawing: 75 %"]
 
 
 def test_a_killed_process_ends_the_drawing_with_a_clear_line():
