@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[DrawnLines], list[Path]]:
-    """The sources of a recipe among the user's files, and those files, for the record.
+    """The sources of a recipe among the user's files, and those files with what else draws, for the record.
 
     `data` are datasets of lines (folders or zips with `labels.tsv`), strokes, folders of fonts and of plain text
     (`fr.txt`, a paragraph a line), or a folder that holds `banq_lines/train.zip` and `unipen/*_strokes.npz`. Sources
@@ -63,7 +63,7 @@ def find_line_sources(recipe: LineRecipe, data: Sequence[Path]) -> tuple[list[Dr
             for path in datasets if texts else []:
                 passages = Passages.load(texts, recipe.charset)
                 sources.append(RecomposedLines(path, passages, wanted.samples, reader, wanted.hold_out))
-                files += [path, *texts]
+                files += [path, *texts, reader.path]  # another one of the same name draws other lines
         elif texts and (readable := readable_fonts(fonts)):
             sources.append(WrittenFonts.load(readable, Passages.load(texts, recipe.charset), wanted.samples))
             files += [*readable, *texts]

@@ -150,7 +150,7 @@ def test_one_writer_lends_a_hand_but_not_the_lines_held_out(tmp_path: Path, text
 def test_a_recipe_gets_its_recomposed_lines(tmp_path: Path, scans: Path, texts: Path, line_bundle: Bundle):
     source = f'source = "recomposed"\nreader = "{line_bundle.path}"\ntexts = ["en"]\nsamples = 12\ncamera = 2'
     sources, files = find_line_sources(recipe_with(source, tmp_path), [scans, texts])
-    assert files == [scans, texts / "en.txt"]
+    assert files == [scans, texts / "en.txt", line_bundle.path]  # by whose digest another reader is told from this one
     pool = draw_line_pool(sources, LinePreprocessing(), seed=1, workers=1)
     counts = pool.describe()["scans recomposed camera"]
     assert 12 < counts["train"] <= 24
