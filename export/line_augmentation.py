@@ -15,6 +15,10 @@ _KERNEL = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _KNOT_EVERY = 24
 """Columns between the knots of the elastic bending."""
 
+_HIDDEN_EVERY = 160
+_HIDDEN_COLUMNS, _HIDDEN_GREY = (4, 17), (64, 192)
+"""Of the strips that are hidden: at most one in so many columns, how wide, how bright."""
+
 
 class LineAugmenter:
     """Varies lines; one for each thread."""
@@ -42,7 +46,10 @@ class LineAugmenter:
             self._erase(moved)
         self._other = line
         table = _tone(1 - recipe.contrast * rng.random(), np.exp(recipe.contrast * rng.uniform(-1, 1)))
-        return np.asarray(cv2.LUT(moved, table), np.uint8)
+        moved = np.asarray(cv2.LUT(moved, table), np.uint8)
+        if recipe.hide_share and rng.random() < recipe.hide_share:
+            self._hide(moved)
+        return moved
 
     def _move(self, line: Line, text: str, stretch: float) -> Line:
         """Stretched, scaled, slanted, sloped, shifted and bent, by one remap."""
@@ -90,6 +97,16 @@ class LineAugmenter:
             h, w = self._rng.integers(3, height // 4), self._rng.integers(2, 8)
             y, x = self._rng.integers(height - h), self._rng.integers(max(width - w, 1))
             line[y : y + h, x : x + w] = 0
+
+    def _hide(self, line: Line) -> None:
+        """Cover strips about as wide as a letter with grey, in place: what is under them, the letters around them tell
+        (as Y. Li et al. hide spans of features, "HTR-VT", Pattern Recognition 2025). Grey, since paper would be read as
+        a gap: no letter is to be made up where there is none."""
+        width = line.shape[1]
+        for _ in range(1 + int(self._rng.integers(1 + width // _HIDDEN_EVERY))):
+            w = int(self._rng.integers(*_HIDDEN_COLUMNS))
+            x = int(self._rng.integers(max(width - w, 1)))
+            line[:, x : x + w] = self._rng.integers(*_HIDDEN_GREY)
 
 
 def _tone(gain: float, gamma: float) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -105,20 +106,23 @@ def prepare_lines(
     recipe: LineAugmentationRecipe,
     seed: int,
     *,
+    views: int = 1,
     threads: int = _THREADS,
 ) -> Iterator[LineBatch]:
-    """Augmented batches in the order given, a few of them ahead; `stretches` are of all rows of the pool."""
+    """Augmented batches in the order given, a few of them ahead; `stretches` are of all rows of the pool.
+
+    With several `views` a batch holds each line so often, one after the other, each time changed in another way but to
+    one width, so that a step shows the same piece of a line in all of its views.
+    """
     index = {character: number for number, character in enumerate(charset)}
 
     def make(number: int) -> LineBatch:
         # Seeded by batch, so that any number of threads makes the same.
         augment = LineAugmenter(recipe, seed=seed * 1_000_003 + number)
         rows = batches[number].tolist()
-        return pack(
-            [augment(pool.line(row), pool.texts[row], float(stretches[row])) for row in rows],
-            [pool.texts[row] for row in rows],
-            index,
-        )
+        seen = [[augment(pool.line(row), pool.texts[row], float(stretches[row])) for row in rows] for _ in range(views)]
+        texts = [pool.texts[row] for row in rows for _ in range(views)]
+        return pack(list(itertools.chain.from_iterable(zip(*seen, strict=True))), texts, index)
 
     with ThreadPoolExecutor(threads, thread_name_prefix="augmentation") as executor:
         ahead: list[Future[LineBatch]] = [executor.submit(make, n) for n in range(min(_AHEAD, len(batches)))]

@@ -91,6 +91,10 @@ class LineTrainingRecipe:
     A `teacher`, a run folder or bundle of the same charset, says for every step what it takes it for; to say the same
     is `teacher_share` of what is learned (after G. Hinton et al., "Distilling the knowledge in a neural network",
     2015), the text of the line the rest.
+
+    With a `consistency` above 0 every line is seen twice in its batch, changed in two ways, and what is said of the one
+    is to be said of the other, weighed so against the text (Z. Yao et al., "CR-CTC", ICLR 2025, with 0.2): half as many
+    lines in the same time, and less known of them by heart.
     """
 
     epochs: int = 100
@@ -106,17 +110,23 @@ class LineTrainingRecipe:
     hold_norms: bool = False
     teacher: str = ""
     teacher_share: float = 0.5
+    consistency: float = 0.0
 
     def __post_init__(self) -> None:
         require_pace(self)
         require(1024 <= self.columns <= 2**20, "columns", "1024 to 1048576")
         require(self.keep_stages >= 0, "keep_stages", "0 or more")
         require(0 < self.teacher_share < 1, "teacher_share", "more than 0 and less than 1")
+        require(0 <= self.consistency <= 1, "consistency", "0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
 class LineAugmentationRecipe:
-    """Largest changes made to a line afresh in every epoch: shares, pixels of the tensor; `*_share` of lines."""
+    """Largest changes made to a line afresh in every epoch: shares, pixels of the tensor; `*_share` of lines.
+
+    `hide_share` of them have strips about as wide as a letter covered with grey: what is there is to be told by what is
+    around it.
+    """
 
     stretch: float = 0.25
     scale: float = 0.12
@@ -130,12 +140,13 @@ class LineAugmentationRecipe:
     contrast: float = 0.4
     remains_share: float = 0.15
     erase_share: float = 0.15
+    hide_share: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("shear", "slope", "shift", "elastic"):
             require(0 <= getattr(self, name) <= 48, name, "0 to 48")
         for name in ("stretch", "scale", "contrast", "thicken_share", "thin_share", "blur_share", "remains_share",
-                     "erase_share"):  # fmt: skip
+                     "erase_share", "hide_share"):  # fmt: skip
             require(0 <= getattr(self, name) < 1, name, f"0 <= {name} < 1")
         require(self.thicken_share + self.thin_share <= 1, "thin_share", "with thicken_share at most 1")
 

@@ -1,4 +1,4 @@
-"""A step of the training of a line network: CTC on the texts of lines and, with a teacher, what it says of each."""
+"""A step of the training of a line network: CTC on the texts of lines, and what a teacher or another view says."""
 
 from __future__ import annotations
 
@@ -40,15 +40,16 @@ def step_function(
     if on_tensorflow():
         from .tensorflow_line_step import graph_step
 
-        return graph_step(model, optimizer, both=both, teacher_share=pace.teacher_share)
-    return _compiled_step(model if both is None else both, optimizer, pace.teacher_share if both else None)
+        return graph_step(model, optimizer, both=both, pace=pace)
+    loss = LineLoss(pace.teacher_share if both else None, consistency=pace.consistency)
+    return _compiled_step(model if both is None else both, optimizer, loss, taught=both is not None)
 
 
-def _compiled_step(learner: Any, optimizer: Any, teacher_share: float | None) -> Callable[..., float]:
+def _compiled_step(learner: Any, optimizer: Any, loss: LineLoss, *, taught: bool) -> Callable[..., float]:
     """The step that Keras makes of a loss, on any of its backends."""
-    if teacher_share is not None:
+    if taught:
         learner = keras.Model(learner.input, ops.concatenate(learner.outputs, axis=-1))
-    learner.compile(optimizer, LineLoss(teacher_share))
+    learner.compile(optimizer, loss)
     fill = chosen_backend() == "jax"
 
     def step(

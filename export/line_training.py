@@ -113,9 +113,10 @@ def _epoch(
     """Some hundred steps, or what is left of the time; gives the loss of every step and the number of lines."""
     started, losses, lines = time.monotonic(), [], 0
     rng = np.random.default_rng((recipe.seed, state.epoch))
-    batches, stretches = plan_epoch(pool, recipe.training.columns, recipe.augmentation.stretch, rng)
+    views = 2 if recipe.training.consistency else 1
+    batches, stretches = plan_epoch(pool, recipe.training.columns // views, recipe.augmentation.stretch, rng)
     batches, seed = batches[:_EPOCH_STEPS], int(rng.integers(2**31))
-    prepared = prepare_lines(pool, batches, stretches, recipe.charset, recipe.augmentation, seed)
+    prepared = prepare_lines(pool, batches, stretches, recipe.charset, recipe.augmentation, seed, views=views)
     with epoch_bar(console, state.epoch + 1, len(batches)) as advance:
         for number, batch in enumerate(prepared):
             done = state.progress(time.monotonic() - started, number / len(batches))

@@ -8,10 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from .line_loss import divergence
+from .line_loss import divergence, inconsistency
+from .line_recipe import LineTrainingRecipe
 
 
-def graph_step(model: Any, optimizer: Any, *, both: Any | None, teacher_share: float) -> Callable[..., Any]:
+def graph_step(model: Any, optimizer: Any, *, both: Any | None, pace: LineTrainingRecipe) -> Callable[..., Any]:
     """One step of training for lines of any number and width; gives the loss per character.
 
     `both`, if there is a teacher, gives the scores of the model and of it. A step whose loss or gradient is no number
@@ -41,7 +42,9 @@ def graph_step(model: Any, optimizer: Any, *, both: Any | None, teacher_share: f
             loss = tf.reduce_sum(losses)
             if both:
                 apart = tf.reduce_sum(divergence(tf.cast(outputs[1][:, 0], tf.float32), scores, steps))
-                loss = (1 - teacher_share) * loss + teacher_share * apart
+                loss = (1 - pace.teacher_share) * loss + pace.teacher_share * apart
+            if pace.consistency:
+                loss += pace.consistency * tf.reduce_sum(inconsistency(scores, steps))
             loss = loss / tf.cast(tf.reduce_sum(lengths), tf.float32)
         gradients = tape.gradient(loss, model.trainable_variables)
         sound = tf.math.is_finite(loss) & tf.math.is_finite(tf.linalg.global_norm(gradients))

@@ -79,8 +79,9 @@ def test_lines_are_exported(lines: Path, tmp_path: Path) -> None:
     assert open_bundle(tmp_path / "tiny.tflite").metadata.task == "line"
 
 
-def test_lines_learn_from_a_teacher_with_norms_held(lines: Path, tmp_path: Path) -> None:
-    pace = f"[training]\nhold_norms = true\nteacher = {str(lines / 'run')!r}\nteacher_share = 0.5"
+@pytest.mark.parametrize("more", ["", "consistency = 0.2"])
+def test_lines_learn_from_a_teacher_with_norms_held(more: str, lines: Path, tmp_path: Path) -> None:
+    pace = f"[training]\nhold_norms = true\nteacher = {str(lines / 'run')!r}\nteacher_share = 0.5\n{more}"
     taught = tmp_path / "taught.toml"
     taught.write_text((lines / "tiny-lines.toml").read_text("utf-8").replace("[training]", pace), "utf-8")
     given = going_on(lines)

@@ -23,8 +23,10 @@ from edge_hwr.export.averaging import load_averaged
 from edge_hwr.export.candidates import ExportOptions
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, lender_recipe, load_lender
+from edge_hwr.export.line_augmentation import LineAugmenter
 from edge_hwr.export.line_batches import plan_batches, plan_epoch, prepare_lines
 from edge_hwr.export.line_exporting import choose_calibration_lines, export_line_run
+from edge_hwr.export.line_loss import inconsistency
 from edge_hwr.export.line_network import build_line_network, predict_lines
 from edge_hwr.export.line_pool import DrawnLines, LinePool, draw_line_pool, steps_needed
 from edge_hwr.export.line_recipe import LineAugmentationRecipe, LineDataRecipe, LineRecipe
@@ -410,6 +412,43 @@ def test_augmented_lines_keep_room_for_their_texts(pool: LinePool):
         assert np.array_equal(batch.lines, same.lines)
 
 
+def test_views_of_a_line_lie_side_by_side_and_differ_but_in_their_text_and_width(pool: LinePool):
+    recipe = LineAugmentationRecipe()
+    planned, stretches = plan_epoch(pool, 2048, recipe.stretch, np.random.default_rng(1))
+    for rows, batch in zip(
+        planned, prepare_lines(pool, planned, stretches, " abc1", recipe, seed=4, views=2), strict=True
+    ):
+        assert batch.lengths.tolist() == [len(pool.texts[row]) for row in np.repeat(rows, 2)]
+        assert np.array_equal(batch.steps[::2], batch.steps[1::2])
+        texts = np.split(batch.labels, np.cumsum(batch.lengths)[:-1])
+        assert all(np.array_equal(one, other) for one, other in zip(texts[::2], texts[1::2], strict=True))
+        assert not any(
+            np.array_equal(one, other) for one, other in zip(batch.lines[::2], batch.lines[1::2], strict=True)
+        )
+
+
+def test_what_is_hidden_of_a_line_is_grey_and_the_rest_as_it_was(pool: LinePool):
+    still = dict.fromkeys(("stretch", "scale", "shear", "slope", "shift", "elastic", "contrast"), 0.0)
+    shares = dict.fromkeys(("thicken_share", "thin_share", "blur_share", "remains_share", "erase_share"), 0.0)
+    given = (pool.line(0), pool.texts[0], 1.0)
+    shown = LineAugmenter(LineAugmentationRecipe(**still, **shares), seed=1)(*given)
+    covered = LineAugmenter(LineAugmentationRecipe(**still, **shares, hide_share=0.999), seed=1)(*given)
+    changed = np.flatnonzero((covered != shown).any(axis=0))
+    assert 4 <= len(changed) <= shown.shape[1] // 2
+    assert all(len(set(covered[:, column].tolist())) == 1 for column in changed)
+    assert 64 <= covered[:, changed].min() <= covered[:, changed].max() < 192
+
+
+def test_views_are_to_be_told_alike():
+    scores, steps = np.random.default_rng(1).normal(size=(4, 9, 5)).astype(np.float32), np.array([9, 9, 6, 6])
+    scores[1] = scores[0]
+    apart = np.asarray(inconsistency(scores, steps))
+    assert apart[:2] == pytest.approx(0, abs=1e-5)
+    assert apart[2:].min() > 1
+    scores[2, 6:] += 7 * np.arange(5)  # beyond the end of the line
+    assert np.asarray(inconsistency(scores, steps)) == pytest.approx(apart, abs=1e-5)
+
+
 def test_calibration_is_of_training_lines_and_spans_all_levels(pool: LinePool):
     lines = choose_calibration_lines(pool, 20, seed=1)
     assert len(lines) == 20
@@ -503,6 +542,7 @@ def test_the_shipped_recipe_reads_western_european_text():
         (("clean = 1", "clean = 0"), "at least one drawing"),
         (("stages = [[8], [12], [16]]", "stages = [[8]]"), "2 to 4 stages"),
         (("columns = 2048", "columns = 5"), "1024"),
+        (("columns = 2048", "consistency = -0.1"), "0 to 1"),
         (('source = "dataset"', 'source = "unipen-lines"\nhold_out = false'), "true but for dataset"),
     ],
 )
