@@ -42,12 +42,12 @@ def step_function(
 
         return graph_step(model, optimizer, both=both, pace=pace)
     loss = LineLoss(pace.teacher_share if both else None, consistency=pace.consistency)
-    return _compiled_step(model if both is None else both, optimizer, loss, taught=both is not None)
+    return _compiled_step(model if both is None else both, optimizer, loss)
 
 
-def _compiled_step(learner: Any, optimizer: Any, loss: LineLoss, *, taught: bool) -> Callable[..., float]:
+def _compiled_step(learner: Any, optimizer: Any, loss: LineLoss) -> Callable[..., float]:
     """The step that Keras makes of a loss, on any of its backends."""
-    if taught:
+    if len(learner.outputs) > 1:  # with a teacher
         learner = keras.Model(learner.input, ops.concatenate(learner.outputs, axis=-1))
     learner.compile(optimizer, loss)
     fill = chosen_backend() == "jax"

@@ -23,8 +23,8 @@ Each network that ships, in every precision that `edge-hwr export` makes of it. 
 the bundles' own metadata, where the export has put what it measured: the bytes of the model alone, the mean accuracy
 over the groups of validation glyphs (many of them drawn as a camera sees them, harder than the test sets of the model
 cards; for lines the mean character error rate, CER), the points of it that are lost against float32, and the median
-time of one glyph or line in the network, on one thread of the machine that exported it. X86-64 without VNNI gains no
-time by int8: `lines`, exported on such a processor, takes as long in every precision. The one in bold ships.
+time of one glyph or line in the network, on one thread of the machine that exported it, which may be another one for
+each: x86-64 without VNNI gains no time by int8. The one in bold ships.
 """
 
 

@@ -1,4 +1,4 @@
-"""Half precision is for processors that multiply in it: on others it takes twelve times as long as float32."""
+"""Half precision is for processors that multiply in it: on others it takes ten times as long as float32."""
 
 from __future__ import annotations
 
