@@ -20,6 +20,7 @@ from edge_hwr.bundle import Bundle, Metadata
 from edge_hwr.datasets import Dataset
 from edge_hwr.errors import GateError
 
+from .averaging import Part
 from .quantize import Method, Precision, convert
 from .strip import strip
 
@@ -46,13 +47,13 @@ CER = Figure("cer", "CER", -1)
 class ExportOptions:
     """What to export, and how to get to int8: by calibration ("ptq"), by fine-tuning ("qat"), or by the first of them
     that loses no more than `max_drop` points ("auto"). `tests` are datasets to be measured on for the record,
-    `average_with` run folders or bundles whose networks are averaged with this one's."""
+    `average_with` run folders and bundles whose networks are averaged with this one's."""
 
     precision: Precision
     max_drop: float
     method: Method = "auto"
     tests: Sequence[Path] = ()
-    average_with: Sequence[Path] = ()
+    average_with: Sequence[Part] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from edge_hwr.line_preprocess import LinePreprocessing
 from edge_hwr.option_types import FiniteRange
 from edge_hwr.preprocess import GlyphPreprocessing
 
+from .averaging import Part
 from .backend import check_that_it_exports, check_that_it_trains
 from .candidates import ExportOptions
 from .data import check_held_out, find_sources
@@ -223,8 +224,8 @@ def _print_end(epochs: int, best_epoch: int, path: Path, name: str, console: Con
 @click.option(
     "--average-with",
     multiple=True,
-    type=click.Path(path_type=Path),
-    help="Take the mean of RUN's weights and those of this run or bundle, which it started from.",
+    metavar="PATH[=WEIGHT]",
+    help="Take the mean of RUN's weights and those of this run or bundle, akin to it: RUN counts 1, this WEIGHT, or 1.",
 )
 def export(
     run: Path,
@@ -233,7 +234,7 @@ def export(
     method: Method,
     max_drop: float | None,
     tests: tuple[Path, ...],
-    average_with: tuple[Path, ...],
+    average_with: tuple[str, ...],
 ) -> None:
     """Quantize the best model of RUN, verify it, and write a bundle.
 
@@ -258,7 +259,7 @@ def export(
         method=method,
         max_drop=recipe.export.max_drop if max_drop is None else max_drop,
         tests=tests,
-        average_with=average_with,
+        average_with=[Part.parse(written) for written in average_with],
     )
     if isinstance(recipe, LineRecipe):
         bundle = export_line_run(open_line_run(run), out, options, console)

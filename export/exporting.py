@@ -82,7 +82,7 @@ def export_run(run: GlyphRun, out: Path, options: ExportOptions, console: Consol
     run.save_json(f"export-{out.stem}.json", report)
     candidates.check(options.max_drop)
     metadata = _describe(run, out.stem, candidates, validation)
-    metadata.recipe["averaged_with"] = [other.name for other in options.average_with]
+    metadata.recipe["averaged_with"] = [str(part) for part in options.average_with]
     candidates.test(tests, metadata, _test, console)
     exported = TfliteModel(chosen.flatbuffer)
     golden = choose_golden(validation, exported, _GOLDEN if len(chosen.flatbuffer) >= _SMALL else _GOLDEN_OF_SMALL)

@@ -69,7 +69,7 @@ def export_line_run(run: LineRun, out: Path, options: ExportOptions, console: Co
     run.save_json(f"export-{out.stem}.json", {"precisions": candidates.to_json()})
     candidates.check(options.max_drop)
     metadata = _describe(run, out.stem, candidates, pool)
-    metadata.recipe["averaged_with"] = [other.name for other in options.average_with]
+    metadata.recipe["averaged_with"] = [str(part) for part in options.average_with]
     candidates.test(tests, metadata, _test, console)
     exported = LineModel(chosen.flatbuffer)
     golden = _choose_golden(pool, exported)

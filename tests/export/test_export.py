@@ -17,6 +17,7 @@ from edge_hwr.bundle import open_bundle, verify_golden
 from edge_hwr.datasets import open_dataset
 from edge_hwr.errors import DatasetError, GateError, TrainingError, UsageError
 from edge_hwr.evaluate import evaluate
+from edge_hwr.export.averaging import Part
 from edge_hwr.export.commands import export
 from edge_hwr.export.networks import BACKBONES, build_network, predict
 from edge_hwr.export.pool import Pool
@@ -102,6 +103,25 @@ def test_networks_of_two_runs_are_averaged(tmp_path: Path, trained: Path) -> Non
     more = TfliteModel(both.flatbuffer).invoke(glyphs) - TfliteModel(alone.flatbuffer).invoke(glyphs)
     assert np.allclose(more, [1.5, 0, 0, 0], atol=1e-4)
     assert (alone.metadata.recipe["averaged_with"], both.metadata.recipe["averaged_with"]) == ([], ["other"])
+
+    run_export(trained, tmp_path / "most.tflite", "--precision", "float32", "--average-with", f"{other}=2")
+    most = open_bundle(tmp_path / "most.tflite")
+    more = TfliteModel(most.flatbuffer).invoke(glyphs) - TfliteModel(alone.flatbuffer).invoke(glyphs)
+    assert np.allclose(more, [2, 0, 0, 0], atol=1e-4)
+    assert most.metadata.recipe["averaged_with"] == ["other=2"]
+
+
+def test_the_name_of_a_run_in_a_mean_may_hold_an_equals_sign(tmp_path: Path) -> None:
+    (tmp_path / "pace=2").mkdir()
+    assert Part.parse(str(tmp_path / "pace=2")) == Part(tmp_path / "pace=2")
+    assert Part.parse("runs/pace=fast") == Part(Path("runs/pace=fast"))
+    assert Part.parse("runs/pace=fast=0.5") == Part(Path("runs/pace=fast"), 0.5)
+
+
+@pytest.mark.parametrize("part", ["lines=0", "lines=-1", "lines=nan", "lines=inf", "=2"])
+def test_weights_that_make_no_mean_are_refused(part: str) -> None:
+    with pytest.raises(UsageError, match=r"RUN=WEIGHT"):
+        Part.parse(part)
 
 
 def test_networks_that_do_not_belong_together_are_not_averaged(tmp_path: Path, trained: Path) -> None:
