@@ -80,24 +80,29 @@ def train(
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     wanted = load_recipe(recipe)
     check_that_it_trains()
-    seed = wanted.seed if seed is None else seed
     console = Console(markup=False)
     folder = out or Path("runs") / wanted.name
     try:
         if isinstance(wanted, LineRecipe):
-            wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
-            if start_from is not None:
-                wanted = _starting_from(wanted, start_from)
+            wanted = _as_asked(wanted, epochs, minutes, seed, start_from)
             _train_lines(wanted, data, folder, drawn_in, workers, console)
         else:
-            wanted = dataclasses.replace(wanted, training=_paced(wanted.training, epochs, minutes), seed=seed)
-            if start_from is not None:
-                wanted = _starting_from(wanted, start_from)
+            wanted = _as_asked(wanted, epochs, minutes, seed, start_from)
             _train_glyphs(wanted, data, folder, drawn_in, workers, console)
     except KeyboardInterrupt:
         if folder.is_dir():
             click.echo(f"interrupted: the same command goes on with what is in {shown(folder)}", err=True)
         raise
+
+
+def _as_asked(
+    wanted: AnyRecipe, epochs: int | None, minutes: float | None, seed: int | None, start_from: Path | None
+) -> AnyRecipe:
+    """The recipe with what the command line says otherwise."""
+    pace = _paced(wanted.training, epochs, minutes)
+    if start_from is not None:
+        pace = dataclasses.replace(pace, start_from=str(start_from))
+    return dataclasses.replace(wanted, training=pace, seed=wanted.seed if seed is None else seed)
 
 
 def _paced(pace: Pace, epochs: int | None, minutes: float | None) -> Pace:
@@ -109,10 +114,6 @@ def _paced(pace: Pace, epochs: int | None, minutes: float | None) -> Pace:
         return pace
     require(minutes != 0, "minutes", "a number, more than 0")  # which in a recipe stands for its epochs
     return dataclasses.replace(pace, minutes=minutes)
-
-
-def _starting_from(wanted: AnyRecipe, lender: Path) -> AnyRecipe:
-    return dataclasses.replace(wanted, training=dataclasses.replace(wanted.training, start_from=str(lender)))
 
 
 def _train_glyphs(
