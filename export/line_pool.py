@@ -34,8 +34,9 @@ _LEAST_PITCH = 8
 anybody."""
 
 _CHUNK = 200
-_VALIDATION = 250
-"""Validation lines of each group, at most: a validation should not take longer than a few seconds."""
+_VALIDATION = 600
+"""Validation lines of each group, at most: a validation should not take longer than half a minute, and of half as many,
+chance decides the tenths of a point that models differ by."""
 
 _NO_LINES = (
     "no lines to train on, or none to validate with (about one writer in ten is held out, or one line of few writers, "
