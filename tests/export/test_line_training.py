@@ -19,7 +19,7 @@ from rich.console import Console
 
 from edge_hwr.bundle import open_bundle
 from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
-from edge_hwr.export.averaging import load_averaged
+from edge_hwr.export.averaging import Part, load_averaged
 from edge_hwr.export.candidates import ExportOptions
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, lender_recipe, load_lender
@@ -210,14 +210,14 @@ def test_a_wider_network_is_averaged_with_the_one_it_began_with(trained: Path, t
     wider.write_text(recipe.replace("features = 32", "features = 40"), "utf-8")
     given = ["--data", str(trained.parent / "drawn"), "--workers", "1", "--start-from", str(trained), "--epochs", "2"]
     train.main([str(wider), *given, "--out", str(tmp_path / "run")], standalone_mode=False)
-    mean = load_averaged(open_line_run(tmp_path / "run"), [trained], ()).get_weights()
+    mean = load_averaged(open_line_run(tmp_path / "run"), [Part(trained)], ()).get_weights()
     own, narrow = load_lender(tmp_path / "run").get_weights(), load_lender(trained).get_weights()
     assert [array.shape for array in mean] == [array.shape for array in own]
     assert np.allclose(mean[0], (own[0] + narrow[0]) / 2)
     assert np.allclose(mean[-2][:, :, :32], (own[-2][:, :, :32] + narrow[-2]) / 2)
     assert np.allclose(mean[-2][:, :, 32:], own[-2][:, :, 32:] / 2)
     with pytest.raises(TrainingError, match="another network than"):
-        load_averaged(open_line_run(trained), [tmp_path / "run"], ())
+        load_averaged(open_line_run(trained), [Part(tmp_path / "run")], ())
 
 
 def test_lines_are_learned_with_muon(trained: Path, tmp_path: Path):
