@@ -226,7 +226,8 @@ def _print_end(epochs: int, best_epoch: int, path: Path, name: str, console: Con
     "--average-with",
     multiple=True,
     metavar="PATH[=WEIGHT]",
-    help="Take the mean of RUN's weights and those of this run or bundle, akin to it: RUN counts 1, this WEIGHT, or 1.",
+    help="Take the mean of RUN's weights and those of this run or bundle (it may be what RUN began with), which counts "
+    "WEIGHT times as much as RUN  [default: 1]",
 )
 def export(
     run: Path,

@@ -35,8 +35,8 @@ anybody."""
 
 _CHUNK = 200
 _VALIDATION = 600
-"""Validation lines of each group, at most: a validation should not take longer than half a minute, and of half as many,
-chance decides the tenths of a point that models differ by."""
+"""Validation lines of each group, at most: a validation should take little beside the epoch before it, and of half as
+many, chance decides the tenths of a point that models differ by."""
 
 _NO_LINES = (
     "no lines to train on, or none to validate with (about one writer in ten is held out, or one line of few writers, "

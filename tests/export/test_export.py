@@ -119,9 +119,10 @@ def test_the_name_of_a_run_in_a_mean_may_hold_an_equals_sign(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("part", ["lines=0", "lines=-1", "lines=nan", "lines=inf", "=2"])
-def test_weights_that_make_no_mean_are_refused(part: str) -> None:
+def test_weights_that_make_no_mean_are_refused(tmp_path: Path, trained: Path, part: str) -> None:
     with pytest.raises(UsageError, match=r"RUN=WEIGHT"):
-        Part.parse(part)
+        run_export(trained, tmp_path / "a.tflite", "--average-with", part)
+    assert not list(tmp_path.iterdir())
 
 
 def test_networks_that_do_not_belong_together_are_not_averaged(tmp_path: Path, trained: Path) -> None:
