@@ -13,8 +13,10 @@ characters, P ** (1 / max(1, characters)): lines of any length compare, and what
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +28,13 @@ from edge_hwr.prefix_search import search_prefixes, vocabulary_of, weighing_of
 
 WIDTH = 64
 """Prefixes that the search keeps at most; where the writing is plain, it keeps few."""
+
+_SECTION_WIDTH, _LONGEST_SECTION = 8, 24
+"""Prefixes, and steps: what runs on for longer without a sure blank is not legible, and would take longest."""
+
+_HALF = math.log(0.5)
+_SURE_BLANK = 0.9
+"""Steps whose blank is at least so probable part a line into sections."""
 
 
 class Character(NamedTuple):
@@ -55,6 +64,29 @@ def decode_greedy(scores: NDArray[np.float32], labels: Sequence[str]) -> Decoded
     below = scores - scores[np.arange(len(scores)), path, np.newaxis]
     # Of the softmax the best class of each step alone is wanted: one over the sum, as its own exponential is 1.
     return _decode_path(path, 1 / np.exp(below, out=below).sum(axis=1), labels)
+
+
+def decode_sections(scores: NDArray[np.float32], labels: Sequence[str]) -> Decoded:
+    """The text of the best path through scores (T, C), but the most probable one wherever a step of it is in doubt.
+
+    Two characters that a step cannot tell apart share its probability, and so may be beaten by a blank, or each win a
+    step and both be written. The probability of a text is that of all its paths: where the best path is in doubt, the
+    section between two sure blanks is searched for it (as the prefix search decoding of A. Graves et al., ICML 2006,
+    parts lines into sections), which costs little, since most of a line is plain.
+    """
+    _check(scores, labels)
+    if not len(scores):
+        return Decoded("", 1.0, ())
+    path = scores.argmax(axis=1)
+    odds = np.exp(scores - scores[np.arange(len(scores)), path, np.newaxis])
+    on_path = 1 / odds.sum(axis=1)
+    for start, end in _sections_in_doubt(on_path, odds[:, -1] * on_path):
+        probabilities = odds[start:end] * on_path[start:end, np.newaxis]
+        text = search_prefixes(probabilities, _SECTION_WIDTH, None, None)
+        if text != _collapsed(path[start:end], len(labels)):
+            path[start:end] = _align(probabilities, text or [])
+            on_path[start:end] = probabilities[np.arange(end - start), path[start:end]]
+    return _decode_path(path, on_path, labels)
 
 
 def decode_beam(
@@ -87,6 +119,21 @@ def decode_beam(
         return Decoded("", 0.0, ())
     path = _align(probabilities, text)
     return _decode_path(path, probabilities[np.arange(len(path)), path], labels)
+
+
+def _sections_in_doubt(on_path: NDArray[np.float32], blank: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """First and last step (exclusive) of the sections between sure blanks in which another text may be more probable:
+    not those of one step, nor where the best path alone has half of the probability."""
+    inside = np.concatenate([[False], blank < _SURE_BLANK, [False]])
+    starts, ends = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2).T
+    sums = np.append(0.0, np.log(on_path).cumsum())
+    steps = ends - starts
+    doubted = (steps > 1) & (steps <= _LONGEST_SECTION) & (sums[ends] - sums[starts] < _HALF)
+    return list(zip(starts[doubted].tolist(), ends[doubted].tolist(), strict=True))
+
+
+def _collapsed(path: NDArray[np.intp], blank: int) -> list[int]:
+    return [label for label, _ in groupby(path.tolist()) if label != blank]
 
 
 def _align(probabilities: NDArray[np.float32], text: list[int]) -> NDArray[np.intp]:

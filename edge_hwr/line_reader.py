@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.bundle import Bundle
-from edge_hwr.ctc import Character, Decoded, decode_beam, decode_greedy
+from edge_hwr.ctc import Character, Decoded, decode_beam, decode_sections
 from edge_hwr.ink import Grey
 from edge_hwr.language_model import LanguageModel
 from edge_hwr.line_preprocess import LinePreprocessing, PreparedLine, prepare_line
@@ -89,7 +89,7 @@ class LineReader:
         self._part_words(scores, inked)
         seconds["invoke"] = time.monotonic() - started
         started = time.monotonic()
-        decoded = decode_greedy(scores, self._labels)
+        decoded = decode_sections(scores, self._labels)
         spans = self._spans(decoded.characters, prepared, inked)
         seconds["decode"] = time.monotonic() - started
         if self._lexicon is None:

@@ -234,10 +234,14 @@ class _Prefix:
 
 def _likely_labels(probabilities: NDArray[np.float32]) -> list[list[int]]:
     """The labels that may start a character, for each step of (T, labels)."""
-    count = min(_MOST_LABELS, probabilities.shape[1])
-    best = np.argpartition(-probabilities, count - 1, axis=1)[:, :count]
-    enough = np.take_along_axis(probabilities, best, axis=1) >= _NEGLIGIBLE
-    return [labels[kept].tolist() for labels, kept in zip(best, enough, strict=True)]
+    likely: list[list[int]] = [[] for _ in probabilities]
+    for step, label in np.argwhere(probabilities >= _NEGLIGIBLE).tolist():
+        likely[step].append(label)
+    for step, labels in enumerate(likely):
+        if len(labels) > _MOST_LABELS:
+            row = probabilities[step]
+            likely[step] = sorted(labels, key=row.__getitem__)[-_MOST_LABELS:]
+    return likely
 
 
 def _fittest(prefixes: list[_Prefix], width: int, hopeless: float) -> list[_Prefix]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from edge_hwr.ctc import decode_beam, decode_greedy
+from edge_hwr.ctc import decode_beam, decode_greedy, decode_sections
 from edge_hwr.errors import UsageError
 from edge_hwr.export.lexicon import Text, build
 from edge_hwr.language_model import LanguageModel, open_language_model
@@ -71,7 +71,7 @@ def test_greedy_is_the_collapse_of_the_best_class_of_each_step(scores: NDArray[n
 
 @given(any_scores)
 @settings(deadline=None)
-@pytest.mark.parametrize("decode", [decode_greedy, decode_beam])
+@pytest.mark.parametrize("decode", [decode_greedy, decode_sections, decode_beam])
 def test_characters_spell_the_text_in_order_and_inside_the_line(decode: object, scores: NDArray[np.float32]) -> None:
     decoded = decode(scores, LABELS)  # type: ignore[operator]
     assert "".join(character.text for character in decoded.characters) == decoded.text
@@ -99,6 +99,29 @@ def test_a_wide_beam_finds_what_trying_every_text_finds(scores: NDArray[np.float
     assert texts[found] >= max(texts.values()) * (1 - 1e-3)
 
 
+@given(st.lists(scores_of(2, 2), min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_between_sure_blanks_the_most_probable_text_is_read(sections: list[NDArray[np.float32]]) -> None:
+    sure = np.array([[0, 0, 0, 12]], np.float32)
+    decoded = decode_sections(np.concatenate([part for section in sections for part in (section, sure)]), LABELS)
+    read = ["" for _ in sections]
+    for character in decoded.characters:
+        assert character.first_step // 3 == character.last_step // 3, "no character reaches over a sure blank"
+        read[character.first_step // 3] += character.text
+    for section, text in zip(sections, read, strict=True):
+        texts = probabilities_of_texts(section)
+        assert texts[text] >= max(texts.values()) * (1 - 1e-3)
+
+
+def test_a_character_that_two_steps_take_for_different_ones_is_written_once() -> None:
+    torn = np.log([[0.44, 0.46, 0.05, 0.05], [0.6, 0.3, 0.05, 0.05]]).astype(np.float32)
+    line = np.concatenate([emit("ab", LABELS), torn, emit(" b", LABELS)[2:]])
+    assert decode_greedy(line, LABELS).text == "abbab"
+    decoded = decode_sections(line, LABELS)
+    assert decoded.text == "abab"
+    assert (decoded.characters[2].first_step, decoded.characters[2].last_step) == (6, 7)
+
+
 @given(tiny_scores, st.sets(st.text("ab", min_size=1, max_size=3) | st.just("a b"), min_size=1, max_size=4))
 @settings(max_examples=60)
 def test_words_are_the_only_texts_that_come_out(scores: NDArray[np.float32], words: set[str]) -> None:
@@ -115,7 +138,7 @@ def test_words_are_the_only_texts_that_come_out(scores: NDArray[np.float32], wor
 def test_the_beam_reads_what_is_plain_like_greedy_does(text: str) -> None:
     labels = ("a", "b", "c", "d", " ")
     scores = emit(text, labels) if text else np.zeros((0, 6), np.float32)
-    assert decode_beam(scores, labels) == decode_greedy(scores, labels)
+    assert decode_beam(scores, labels) == decode_sections(scores, labels) == decode_greedy(scores, labels)
     assert decode_greedy(scores, labels).text == text
 
 
@@ -192,7 +215,7 @@ def test_a_list_that_cannot_be_written_is_refused() -> None:
         decode_beam(emit("a", LABELS), LABELS, words=["éé", ""])
 
 
-@pytest.mark.parametrize("decode", [decode_greedy, decode_beam])
+@pytest.mark.parametrize("decode", [decode_greedy, decode_sections, decode_beam])
 def test_scores_of_another_network_are_refused(decode: object) -> None:
     with pytest.raises(UsageError, match="do not fit 3 labels"):
         decode(np.zeros((5, 9), np.float32), LABELS)  # type: ignore[operator]
