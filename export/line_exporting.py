@@ -18,6 +18,7 @@ from edge_hwr.line_preprocess import line_preprocessing_digest
 from edge_hwr.line_runtime import LineModel
 
 from .averaging import check_average, load_averaged
+from .blank_offset import with_blank_offset
 from .candidates import CER, Candidates, ExportOptions, convert_all
 from .line_batches import sample_lines
 from .line_pool import LinePool
@@ -53,7 +54,8 @@ def export_line_run(run: LineRun, out: Path, options: ExportOptions, console: Co
     pool = LinePool.load(run.drawn_pool(), run.recipe.charset)
     calibration = choose_calibration_lines(pool, run.recipe.export.calibration, run.recipe.seed)
     with console.status("converting and measuring") as status:
-        model = with_floor(load_averaged(run, options.average_with, sample_lines(pool, run.recipe.seed)), calibration)
+        averaged = load_averaged(run, options.average_with, sample_lines(pool, run.recipe.seed))
+        model = with_floor(with_blank_offset(averaged, pool, run.recipe.charset), calibration)
         candidates = convert_all(
             model,
             precisions,

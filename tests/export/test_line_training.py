@@ -18,8 +18,10 @@ from keras import layers
 from rich.console import Console
 
 from edge_hwr.bundle import open_bundle
+from edge_hwr.ctc import decode_sections
 from edge_hwr.errors import GateError, RecipeError, TrainingError, UsageError
 from edge_hwr.export.averaging import Part, load_averaged
+from edge_hwr.export.blank_offset import with_blank_offset
 from edge_hwr.export.candidates import ExportOptions
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, lender_recipe, load_lender
@@ -491,6 +493,28 @@ def test_scores_are_counted_from_a_floor_below_every_best_one(trained: Path, poo
         above = after > 0
         shift = (before - after)[above]
         assert np.ptp(shift) < 1e-3  # only differences count, and they are the same
+
+
+def test_a_network_that_says_nothing_too_readily_is_made_to_speak(trained: Path, pool: LinePool, monkeypatch):
+    def blank_bias(network: Any) -> float:
+        return float(network.get_layer("logits").get_weights()[1][-1])
+
+    def errors(network: Any) -> float:
+        rows = np.flatnonzero(pool.validation).tolist()
+        scores = {row: predict_lines(network, pool.line(row)[np.newaxis, ..., np.newaxis])[0] for row in rows}
+        rates = pool.error_rates({row: decode_sections(one, " abc1").text for row, one in scores.items()})
+        return float(np.mean(list(rates.values())))
+
+    model = load_keras(open_line_run(trained).best_model)
+    kernel, bias = model.get_layer("logits").get_weights()
+    bias[-1] += 2.0
+    model.get_layer("logits").set_weights([kernel, bias])
+    silent, before = blank_bias(model), errors(model)
+    assert blank_bias(with_blank_offset(model, pool, " abc1")) == silent, "so few lines tell nothing"
+    monkeypatch.setattr("edge_hwr.export.blank_offset._LEAST_LINES", 1)
+    spoken = with_blank_offset(model, pool, " abc1")
+    assert blank_bias(spoken) < silent
+    assert errors(spoken) < before
 
 
 def test_fine_tuning_keeps_what_int8_would_lose(trained: Path, tmp_path: Path, monkeypatch):
