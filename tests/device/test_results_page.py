@@ -60,16 +60,20 @@ def test_the_programs_of_the_page_do_what_it_says(folder: Path) -> None:
 def test_what_is_printed_follows_the_schema(folder: Path) -> None:
     command = (sys.executable, "-m", "edge_hwr.cli", "read", "samples/note.jpg", "samples/letter.jpg", "--json")
     for model in ("digits", "lines"):
-        for line in run(*command, "--model", model, folder=folder).splitlines():
-            validate(json.loads(line))
+        printed = [json.loads(line) for line in run(*command, "--model", model, folder=folder).splitlines()]
+        assert [Path(one["image"]).name for one in printed] == ["note.jpg", "letter.jpg"]
+        for one in printed:
+            validate(one)
 
 
 def test_what_goes_through_an_outbox_follows_the_schema() -> None:
     with Outbox(":memory:") as outbox:
         outbox.post(result("6170\n2"))
         outbox.post(result(""))
-        for letter in outbox.after(0, 2):
-            validate(letter.to_json())
+        letters = [letter.to_json() for letter in outbox.after(0, 2)]
+        assert [letter["text"] for letter in letters] == ["6170\n2", ""]
+        for letter in letters:
+            validate(letter)
 
 
 def listed(section: str) -> set[str]:
