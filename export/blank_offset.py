@@ -20,7 +20,11 @@ from .line_pool import LinePool
 from .silence import silenced
 
 _OFFSETS = (0.0, -0.1, -0.2, -0.3, -0.4, -0.5, -0.6, -0.7, -0.8, -0.9, -1.0)
-"""In natural logarithms of odds, the least first: of equal ones that is taken."""
+"""In natural logarithms of odds, the least first."""
+
+_INDIFFERENT = 2e-4
+"""The least offset is taken that is no more than so far from the best, in character error rate: between such chance
+decides, and a language model has a bonus of its own against texts that are too short."""
 
 _LEAST_LINES = 200
 """Of fewer, chance would choose."""
@@ -28,14 +32,16 @@ _LEAST_LINES = 200
 
 def with_blank_offset(model: Any, pool: LinePool, charset: str) -> Any:
     """The network, its blank's bias lowered in place by what the validation lines of the pool are read best with: with
-    the least mean of the groups' character error rates. It is left alone where there are too few of them to tell."""
+    the least mean of the groups' character error rates, or nearly. It is left alone where there are too few of them to
+    tell."""
     if np.count_nonzero(pool.validation) < _LEAST_LINES:
         return model
     scores = _scores_of_validation(model, pool)
     rates = [_mean_rate(scores, offset, pool, tuple(charset)) for offset in _OFFSETS]
+    chosen = next(offset for offset, rate in zip(_OFFSETS, rates, strict=True) if rate <= min(rates) + _INDIFFERENT)
     logits = model.get_layer("logits")
     kernel, bias = logits.get_weights()
-    bias[-1] += np.float32(_OFFSETS[int(np.argmin(rates))])
+    bias[-1] += np.float32(chosen)
     logits.set_weights([kernel, bias])
     return model
 
