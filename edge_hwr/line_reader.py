@@ -137,18 +137,18 @@ class LineReader:
         """CTC says where a character is surest, not where it ends: that is taken to be halfway to the next one, and
         before a blank where the ink ends."""
         stride = self._model.stride
-        ends = []
-        for one, other in pairwise(characters):
-            end = stride * (one.last_step + 1 + other.first_step) / 2
-            if " " in (one.text, other.text):
-                blank = one if one.text == " " else other
-                middle = stride * (blank.first_step + blank.last_step + 1) / 2
-                at = int(np.searchsorted(inked, middle))
-                if blank is other and at > 0:
-                    end = min(max(inked[at - 1] + 1, stride * (one.first_step + 0.5)), middle)
-                elif blank is one and at < len(inked):
-                    end = max(min(inked[at], stride * (other.last_step + 0.5)), middle)
-            ends.append(end)
+        ends = [stride * (one.last_step + 1 + other.first_step) / 2 for one, other in pairwise(characters)]
+        for at, character in enumerate(characters):
+            if character.text != " ":
+                continue
+            middle = stride * (character.first_step + character.last_step + 1) / 2
+            after = int(np.searchsorted(inked, middle))
+            if at > 0 and after > 0 and characters[at - 1].text != " ":
+                before = stride * (characters[at - 1].first_step + 0.5)
+                ends[at - 1] = min(max(int(inked[after - 1]) + 1, before), middle)
+            if at < len(ends) and after < len(inked):
+                behind = stride * (characters[at + 1].last_step + 0.5)
+                ends[at] = max(min(int(inked[after]), behind), middle)
         margin = self._preprocessing.margin
         width = max(prepared.width - 2 * margin, 1)
         return np.array([0.0, *((end - margin) / width for end in ends), 1.0]).clip(0, 1)
