@@ -54,7 +54,7 @@ class LinePeer:
 
 
 def edge_hwr(model: str, lexicon: str | None = None) -> LinePeer:
-    """One of our line models, greedy or with a shipped language model; any `EdgeHwrError` of opening it."""
+    """One of our line models, without or with a shipped language model; any `EdgeHwrError` of opening it."""
     bundle: Bundle = open_bundle(model)
     if bundle.metadata.task != "line":
         raise UsageError(f"--model {model}: reads single glyphs, and lines are compared here")

@@ -7,8 +7,9 @@ already divided by the temperature of the bundle, so that their softmax is calib
 modern neural networks", ICML 2017); adding a constant to a row changes nothing.
 
 Confidences are 0..1 and speak of what was seen, whatever a language model made of it. A character's is the highest
-probability that its label has in one step of its span. A line's is the probability of its best path for each of its
-characters, P ** (1 / max(1, characters)): lines of any length compare, and what may have been left out counts as well.
+probability that its label has in one step of its span. A line's is the probability of the best path that says its text,
+for each character, P ** (1 / max(1, characters)): lines of any length compare, and what may have been left out counts
+as well.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ WIDTH = 64
 """Prefixes that the search keeps at most; where the writing is plain, it keeps few."""
 
 _SECTION_WIDTH, _LONGEST_SECTION = 8, 24
-"""Prefixes, and steps: what runs on for longer without a sure blank is not legible, and would take longest."""
+"""Prefixes, and steps: what runs on for longer without a sure blank takes longest, and is seldom legible. Wider and
+longer searches read validation lines hardly better."""
 
-_HALF = math.log(0.5)
+_MOST = 0.5
+"""A text of this probability has no rival."""
+
 _SURE_BLANK = 0.9
 """Steps whose blank is at least so probable part a line into sections."""
 
@@ -67,12 +71,13 @@ def decode_greedy(scores: NDArray[np.float32], labels: Sequence[str]) -> Decoded
 
 
 def decode_sections(scores: NDArray[np.float32], labels: Sequence[str]) -> Decoded:
-    """The text of the best path through scores (T, C), but the most probable one wherever a step of it is in doubt.
+    """The text of the best path through scores (T, C), but where that is in doubt a more probable one.
 
     Two characters that a step cannot tell apart share its probability, and so may be beaten by a blank, or each win a
     step and both be written. The probability of a text is that of all its paths: where the best path is in doubt, the
-    section between two sure blanks is searched for it (as the prefix search decoding of A. Graves et al., ICML 2006,
-    parts lines into sections), which costs little, since most of a line is plain.
+    section between two sure blanks is searched for the most probable text (as the prefix search decoding of A. Graves
+    et al., ICML 2006, parts lines into sections), which costs little, since most of a line is plain. The search keeps
+    few prefixes, and leaves sections of more than 24 steps alone.
     """
     _check(scores, labels)
     if not len(scores):
@@ -84,10 +89,10 @@ def decode_sections(scores: NDArray[np.float32], labels: Sequence[str]) -> Decod
     for start, end in _sections_in_doubt(on_path, odds[:, -1] * on_path):
         probabilities = odds[start:end] * on_path[start:end, np.newaxis]
         seen = _collapsed(path[start:end], len(labels))
-        if _probability_of(seen, probabilities) >= 0.5:
-            continue  # no other text is as probable
+        if (probability := _probability_of(probabilities, seen)) >= _MOST:
+            continue
         text = search_prefixes(probabilities, _SECTION_WIDTH, None, None) or []
-        if text != seen:
+        if text != seen and _probability_of(probabilities, text) > probability:
             path[start:end] = _align(probabilities, text)
             on_path[start:end] = probabilities[np.arange(end - start), path[start:end]]
     return _decode_path(path, on_path, labels)
@@ -127,12 +132,12 @@ def decode_beam(
 
 def _sections_in_doubt(on_path: NDArray[np.float32], blank: NDArray[np.float32]) -> list[tuple[int, int]]:
     """First and last step (exclusive) of the sections between sure blanks in which another text may be more probable:
-    not those of one step, nor where the best path alone has half of the probability."""
+    not those of one step, nor where the best path alone is probable enough."""
     inside = np.concatenate([[False], blank < _SURE_BLANK, [False]])
     starts, ends = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2).T
     sums = np.append(0.0, np.log(on_path).cumsum())
     steps = ends - starts
-    doubted = (steps > 1) & (steps <= _LONGEST_SECTION) & (sums[ends] - sums[starts] < _HALF)
+    doubted = (steps > 1) & (steps <= _LONGEST_SECTION) & (sums[ends] - sums[starts] < math.log(_MOST))
     return list(zip(starts[doubted].tolist(), ends[doubted].tolist(), strict=True))
 
 
@@ -140,19 +145,19 @@ def _collapsed(path: NDArray[np.intp], blank: int) -> list[int]:
     return [label for label, _ in groupby(path.tolist()) if label != blank]
 
 
-def _probability_of(text: list[int], probabilities: NDArray[np.float32]) -> float:
+def _probability_of(probabilities: NDArray[np.float32], text: list[int]) -> float:
     """Of all paths that say a text, together: the forward variables of A. Graves et al., 2006, in plain Python, which
     is quickest for a few steps."""
     states = [probabilities.shape[1] - 1]
     for label in text:
         states += [label, states[0]]
-    # Of a blank or a character, behind what was before it; between two different characters no blank is needed.
-    leaps = [at > 1 and at % 2 == 1 and states[at] != states[at - 2] for at in range(len(states))]
+    # A blank may be left out between two labels that differ.
+    skips = [at > 1 and at % 2 == 1 and states[at] != states[at - 2] for at in range(len(states))]
     forward = [1.0] + [0.0] * (len(states) - 1)
     for row in probabilities[:, states].tolist():
         before = forward
         forward = [
-            chance * (before[at] + (before[at - 1] if at else 0.0) + (before[at - 2] if leaps[at] else 0.0))
+            chance * (before[at] + (before[at - 1] if at else 0.0) + (before[at - 2] if skips[at] else 0.0))
             for at, chance in enumerate(row)
         ]
     return sum(forward[-2:])

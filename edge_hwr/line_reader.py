@@ -61,7 +61,7 @@ class LineReader:
     """Reads crops with a line model; belongs to one thread at a time, as its model does.
 
     With a `lexicon` the text is searched for with its language model, and held to its words if it has any; without one
-    each step says what it says.
+    it is what is most probable by what is seen alone.
     """
 
     def __init__(self, bundle: Bundle, *, threads: int = 1, lexicon: LanguageModel | None = None) -> None:

@@ -58,7 +58,8 @@ class PageReader:
     """Reads pages with a line model; belongs to one thread at a time, as its model does.
 
     With a `lexicon` the text is searched for with its language model, and held to its words if it has any; without one
-    each step says what it says. A page whose lines make little sense is looked at upside down and on its sides as well.
+    it is what is most probable by what is seen alone. A page whose lines make little sense is looked at upside down and
+    on its sides as well.
     With `remember` the pages are frames of one scene: lines that look as in the frame before are not read again.
     """
 

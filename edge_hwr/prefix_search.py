@@ -240,7 +240,7 @@ def _likely_labels(probabilities: NDArray[np.float32]) -> list[list[int]]:
     for step, labels in enumerate(likely):
         if len(labels) > _MOST_LABELS:
             row = probabilities[step]
-            likely[step] = sorted(labels, key=row.__getitem__)[-_MOST_LABELS:]
+            likely[step] = sorted(labels, key=row.__getitem__, reverse=True)[:_MOST_LABELS]
     return likely
 
 

@@ -20,41 +20,44 @@ from .line_pool import LinePool
 from .silence import silenced
 
 _OFFSETS = (0.0, -0.1, -0.2, -0.3, -0.4, -0.5, -0.6, -0.7, -0.8, -0.9, -1.0)
-"""In natural logarithms of odds, the least first."""
+"""In natural logarithms of odds, the smallest change first."""
 
 _INDIFFERENT = 2e-4
-"""The least offset is taken that is no more than so far from the best, in character error rate: between such chance
+"""The smallest change is taken that is no more than so far from the best, in character error rate: between such chance
 decides, and a language model has a bonus of its own against texts that are too short."""
 
-_LEAST_LINES = 200
-"""Of fewer, chance would choose."""
+_LEAST_LINES = 40
+"""Of each group that counts: of fewer, chance would choose."""
 
 
-def with_blank_offset(model: Any, pool: LinePool, charset: str) -> Any:
-    """The network, its blank's bias lowered in place by what the validation lines of the pool are read best with: with
-    the least mean of the groups' character error rates, or nearly. It is left alone where there are too few of them to
-    tell."""
-    if np.count_nonzero(pool.validation) < _LEAST_LINES:
-        return model
+def fit_blank_offset(model: Any, pool: LinePool, charset: str) -> float:
+    """What to add to the blank's scores so that the validation lines of the pool are read best: with the least mean of
+    their groups' character error rates, or nearly. 0 where no group has lines enough to tell."""
     scores = _scores_of_validation(model, pool)
-    rates = [_mean_rate(scores, offset, pool, tuple(charset)) for offset in _OFFSETS]
-    chosen = next(offset for offset, rate in zip(_OFFSETS, rates, strict=True) if rate <= min(rates) + _INDIFFERENT)
+    rates = [_mean_rate(scores, offset, pool, charset) for offset in _OFFSETS] if scores else [0.0]
+    return next(offset for offset, rate in zip(_OFFSETS, rates, strict=False) if rate <= min(rates) + _INDIFFERENT)
+
+
+def add_to_blank(model: Any, offset: float) -> None:
+    """Move the blank's bias of a network in place."""
     logits = model.get_layer("logits")
     kernel, bias = logits.get_weights()
-    bias[-1] += np.float32(chosen)
+    bias[-1] += np.float32(offset)
     logits.set_weights([kernel, bias])
-    return model
 
 
 def _scores_of_validation(model: Any, pool: LinePool) -> dict[int, npt.NDArray[np.float32]]:
-    """Logits (steps, classes) of each validation line, by its row in the pool."""
+    """Logits (steps, classes) of the validation lines of each group that counts, by their rows in the pool."""
     with silenced():
         from .line_network import predict_lines
 
+    counted = np.flatnonzero(np.bincount(pool.group[pool.validation]) >= _LEAST_LINES)
+    if not len(counted):
+        return {}
     scores: dict[int, npt.NDArray[np.float32]] = {}
     for rows, batch in validation_batches(pool):
         predicted = zip(rows, predict_lines(model, batch.lines), batch.steps.tolist(), strict=True)
-        scores |= {row: one[:count] for row, one, count in predicted}
+        scores |= {row: one[:count] for row, one, count in predicted if pool.group[row] in counted}
     return scores
 
 

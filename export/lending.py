@@ -31,7 +31,7 @@ _STAGE_ARRAYS = 5
 def lender_recipe(lender: Path) -> Recipe | LineRecipe:
     """The recipe that a lender was trained by."""
     if _is_bundle(lender):
-        added = ("trained_epochs", "averaged_with")
+        added = ("trained_epochs", "averaged_with", "blank_offset")
         table = _open(lender).metadata.recipe
         return recipe_from_json({key: table[key] for key in table if key not in added}, where=str(lender))
     return read_record(lender)[1]

@@ -99,7 +99,7 @@ def test_a_wide_beam_finds_what_trying_every_text_finds(scores: NDArray[np.float
     assert texts[found] >= max(texts.values()) * (1 - 1e-3)
 
 
-@given(st.lists(scores_of(2, 2), min_size=1, max_size=4))
+@given(st.lists(scores_of(2, 1.5), min_size=1, max_size=4))  # none of whose blanks is sure itself
 @settings(max_examples=60, deadline=None)
 def test_between_sure_blanks_the_most_probable_text_is_read(sections: list[NDArray[np.float32]]) -> None:
     sure = np.array([[0, 0, 0, 12]], np.float32)
@@ -120,6 +120,18 @@ def test_a_character_that_two_steps_take_for_different_ones_is_written_once() ->
     decoded = decode_sections(line, LABELS)
     assert decoded.text == "abab"
     assert (decoded.characters[2].first_step, decoded.characters[2].last_step) == (6, 7)
+
+
+def test_a_character_that_is_interrupted_by_a_doubtful_blank_is_written_once() -> None:
+    interrupted = np.log([[0.5, 0.05, 0.05, 0.4], [0.4, 0.05, 0.05, 0.5], [0.5, 0.05, 0.05, 0.4]]).astype(np.float32)
+    assert decode_greedy(interrupted, LABELS).text == "aa"
+    assert decode_sections(interrupted, LABELS).text == decode_beam(interrupted, LABELS).text == "a"
+
+
+def test_what_is_in_doubt_for_too_long_is_left_to_the_best_path() -> None:
+    torn = np.log([[0.44, 0.46, 0.05, 0.05], [0.6, 0.3, 0.05, 0.05]]).astype(np.float32)
+    endless = np.concatenate([torn] * 13)
+    assert decode_sections(endless, LABELS) == decode_greedy(endless, LABELS)
 
 
 @given(tiny_scores, st.sets(st.text("ab", min_size=1, max_size=3) | st.just("a b"), min_size=1, max_size=4))
