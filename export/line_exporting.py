@@ -70,7 +70,8 @@ def export_line_run(run: LineRun, out: Path, options: ExportOptions, console: Co
         )
     chosen = candidates.chosen
     console.print(candidates.table())
-    console.print(f"the blank's scores were moved by {offset:.1f}, by which validation lines are read best")
+    if offset:
+        console.print(f"the blank's scores were moved by {offset:.1f}, by which validation lines are read best")
     run.save_json(f"export-{out.stem}.json", {"precisions": candidates.to_json()})
     candidates.check(options.max_drop)
     metadata = _describe(run, out.stem, candidates, pool)
