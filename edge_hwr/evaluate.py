@@ -30,11 +30,13 @@ _COVERAGE = 0.95
 class Evaluation:
     """What a model makes of a dataset.
 
-    Rates are 0..1. `error` is 1 - `accuracy`, and `error_at_95_coverage` what is left of it when the 5 % of which the
-    model is least sure are rejected. `accuracy_within_set` lets the model choose among the characters that occur in the
-    dataset alone. `ece` is the expected calibration error and `rejected` the share of samples below the bundle's
-    threshold of confidence (they count as read all the same). `ms_p50` is the median time of one sample, in
-    milliseconds, from grey picture to text on one thread; `bytes` is the size of the bundle's file.
+    Rates are 0..1. `error` is 1 - `accuracy`, `error_interval` where it lies with 95 % confidence for writers, or
+    samples, like these (`metrics.rate_interval`; None where that cannot be told), and `error_at_95_coverage` what is
+    left of it when the 5 % of which the model is least sure are rejected. `accuracy_within_set` lets the model choose
+    among the characters that occur in the dataset alone. `ece` is the expected calibration error and `rejected` the
+    share of samples below the bundle's threshold of confidence (they count as read all the same). `ms_p50` is the
+    median time of one sample, in milliseconds, from grey picture to text on one thread; `bytes` is the size of the
+    bundle's file.
     """
 
     model: str
@@ -45,6 +47,7 @@ class Evaluation:
     accuracy_caseless: float
     accuracy_within_set: float
     error: float
+    error_interval: tuple[float, float] | None
     error_at_95_coverage: float
     ece: float
     rejected: float
@@ -126,11 +129,17 @@ def summarise(bundle: Bundle, dataset: Dataset, predictions: Predictions) -> Eva
         accuracy_caseless=metrics.accuracy_caseless(dataset.texts, guesses),
         accuracy_within_set=metrics.accuracy(dataset.texts, _guesses_within(bundle, dataset.labels(), predictions)),
         error=curve.error_at(1),
+        error_interval=metrics.rate_interval(1 - np.array(correct), np.ones(len(correct)), dataset.writers),
         error_at_95_coverage=curve.error_at(_COVERAGE),
         ece=metrics.expected_calibration_error(predictions.confidences, correct),
         rejected=float((predictions.confidences < metadata.reject_below).mean()),
         ms_p50=metrics.percentiles(predictions.ms)["p50"],
     )
+
+
+def interval_row(rate: str, interval: tuple[float, float] | None) -> list[tuple[str, str]]:
+    """The row of a table of figures, or none where nothing can be told."""
+    return [] if interval is None else [(f"95 % interval of {rate}", f"{interval[0]:.2%} to {interval[1]:.2%}")]
 
 
 def _guesses_within(bundle: Bundle, allowed: list[str], predictions: Predictions) -> list[str]:

@@ -17,7 +17,7 @@ from rich.table import Table
 from edge_hwr.bundle import open_bundle
 from edge_hwr.datasets import check_crops, is_of_pages, open_dataset
 from edge_hwr.errors import RuntimeMissingError, UsageError
-from edge_hwr.evaluate import Evaluation, Predictions, predict, summarise
+from edge_hwr.evaluate import Evaluation, Predictions, interval_row, predict, summarise
 from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lines, summarise_lines
 from edge_hwr.evaluate_pages import PageEvaluation, evaluate_pages
 from edge_hwr.label_table import LABELS
@@ -113,7 +113,11 @@ def _rows_of_glyphs(result: Evaluation) -> list[tuple[str, str]]:
         ("accuracy", f"{result.accuracy:.2%}"),
         ("ignoring case", f"{result.accuracy_caseless:.2%}"),
         ("among its characters", f"{result.accuracy_within_set:.2%}"),
-        ("error", f"{result.error:.2%}, and {result.error_at_95_coverage:.2%} at 95 % coverage"),
+        (
+            "error",
+            f"{result.error:.2%}, and {result.error_at_95_coverage:.2%} at 95 % coverage",
+        ),
+        *interval_row("error", result.error_interval),
         ("calibration error", f"{result.ece:.2%}"),
         ("rejected as unsure", f"{result.rejected:.2%}"),
         ("time per sample", f"{result.ms_p50:.3f} ms (median)"),
@@ -126,7 +130,11 @@ def _rows_of_lines(result: LineEvaluation) -> list[tuple[str, str]]:
         ("model", f"{result.model}, {result.bytes:,} bytes"),
         ("dataset", f"{result.dataset}, {result.samples:,} lines"),
         *([("lexicon", result.lexicon)] if result.lexicon is not None else []),
-        ("character errors", f"{result.cer:.2%} (CER), {result.cer_without_blanks:.2%} without blanks"),
+        (
+            "character errors",
+            f"{result.cer:.2%} (CER), {result.cer_without_blanks:.2%} without blanks",
+        ),
+        *interval_row("CER", result.cer_interval),
         ("word errors", f"{result.wer:.2%} (WER)"),
         *([("outside its charset", outside)] if result.outside else []),
         ("time per line", f"{result.ms_p50:.2f} ms (median), {result.ms_p90:.2f} ms (90th percentile)"),
@@ -140,6 +148,7 @@ def _rows_of_pages(result: PageEvaluation) -> list[tuple[str, str]]:
         *([("lexicon", result.lexicon)] if result.lexicon is not None else []),
         ("lines", f"{result.lines_read:,} read, {result.lines:,} written"),
         ("character errors", f"{result.cer:.2%} (CER)"),
+        *interval_row("CER", result.cer_interval),
         ("word errors", f"{result.wer:.2%} (WER)"),
         ("time per page", f"{result.ms_p50:.0f} ms (median), {result.ms_p90:.0f} ms (90th percentile)"),
     ]

@@ -21,11 +21,13 @@ class LineEvaluation:
     """What a line model makes of a dataset.
 
     `cer` and `wer` are edits for each character and each word of the truth, 0 and up; texts are compared in Unicode's
-    composed form (NFC), with their blanks, and `cer_without_blanks` is the rate when all blanks are left out of both
-    (where it is not known how the words of the truth were set apart). `outside` is the share of the truth's characters
-    that the model does not know, all of them errors, and `outside_characters` which they are, the most frequent first:
-    curly quotes, mostly, which nobody writes. `ms_p50` and `ms_p90` are milliseconds for a line from grey crop to text,
-    `bytes` is the size of the bundle's file, and `lexicon` the name of the language model that helped, if one did.
+    composed form (NFC), with their blanks. `cer_interval` is where the `cer` lies with 95 % confidence for writers like
+    these, or other lines (`metrics.rate_interval`), None where that cannot be told. `cer_without_blanks` is the rate
+    when all blanks are left out of both (where it is not known how the words of the truth were set apart). `outside` is
+    the share of the truth's characters that the model does not know, all of them errors, and `outside_characters` which
+    they are, the most frequent first: curly quotes, mostly, which nobody writes. `ms_p50` and `ms_p90` are milliseconds
+    for a line from grey crop to text, `bytes` is the size of the bundle's file, and `lexicon` the name of the
+    language model that helped, if one did.
     """
 
     model: str
@@ -33,6 +35,7 @@ class LineEvaluation:
     bytes: int
     samples: int
     cer: float
+    cer_interval: tuple[float, float] | None
     wer: float
     cer_without_blanks: float
     outside: float
@@ -107,12 +110,14 @@ def summarise_lines(bundle: Bundle, dataset: Dataset, predictions: LinePredictio
     joined_truths, joined_guesses = (
         ["".join(text.split()) for text in texts] for texts in (dataset.texts, predictions.texts)
     )
+    edits = metrics.character_edits(dataset.texts, predictions.texts)
     return LineEvaluation(
         model=bundle.metadata.name,
         dataset=dataset.name,
         bytes=bundle.size,
         samples=len(dataset),
-        cer=metrics.character_error_rate(dataset.texts, predictions.texts),
+        cer=edits.rate,
+        cer_interval=metrics.rate_interval(*edits, dataset.writers),
         wer=metrics.word_error_rate(dataset.texts, predictions.texts),
         cer_without_blanks=metrics.character_error_rate(joined_truths, joined_guesses),
         outside=sum(count for _, count in outside) / characters.total(),

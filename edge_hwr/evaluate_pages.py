@@ -19,8 +19,9 @@ class PageEvaluation:
     """What a model makes of pages.
 
     `cer` and `wer` are edits for each character and each word of the truth, 0 and up, of whole pages' texts in their
-    order, with line ends as characters, in Unicode's composed form; `lines` and `lines_read` are how many lines the
-    pages have, and how many were read. `ms_p50` and `ms_p90` are milliseconds for a page.
+    order, with line ends as characters, in Unicode's composed form; `cer_interval` is as in a `LineEvaluation`,
+    `lines` and `lines_read` are how many lines the pages have, and how many were read. `ms_p50` and `ms_p90` are
+    milliseconds for a page.
     """
 
     model: str
@@ -30,6 +31,7 @@ class PageEvaluation:
     lines: int
     lines_read: int
     cer: float
+    cer_interval: tuple[float, float] | None
     wer: float
     ms_p50: float
     ms_p90: float
@@ -60,6 +62,7 @@ def evaluate_pages(
         milliseconds.append(reading.ms["total"])
         lines_read += len(reading.lines)
     times = metrics.percentiles(milliseconds)
+    edits = metrics.character_edits(truths, texts)
     return PageEvaluation(
         model=bundle.metadata.name,
         dataset=dataset.name,
@@ -67,7 +70,8 @@ def evaluate_pages(
         pages=len(dataset),
         lines=sum(text.count("\n") + 1 for text in truths),
         lines_read=lines_read,
-        cer=metrics.character_error_rate(truths, texts),
+        cer=edits.rate,
+        cer_interval=metrics.rate_interval(*edits, dataset.writers),
         wer=metrics.word_error_rate(truths, texts),
         ms_p50=times["p50"],
         ms_p90=times["p90"],

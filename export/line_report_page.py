@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from string import Template
 
+from edge_hwr.evaluate import interval_row
 from edge_hwr.evaluate_lines import LineEvaluation
 
 from .confusion import NOTHING, Confusion
@@ -75,6 +76,7 @@ def _figures(found: LineEvaluation, clean: float) -> Sequence[tuple[str, str]]:
     return (
         *([("lexicon", found.lexicon)] if found.lexicon else []),
         ("character errors (CER)", f"{found.cer:.2%}"),
+        *interval_row("CER", found.cer_interval),
         ("word errors (WER)", f"{found.wer:.2%}"),
         ("CER without blanks", f"{found.cer_without_blanks:.2%}"),
         *([("outside its charset", f"{found.outside:.2%}")] if found.outside else []),

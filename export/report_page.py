@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from edge_hwr.evaluate import Evaluation
+from edge_hwr.evaluate import Evaluation, interval_row
 
 from .confusion import Confusion
 from .report_parts import Plot, classes_table, frame_page, inlined, mistakes_table, show_character, show_plot
@@ -56,6 +56,7 @@ def _figures(found: Evaluation) -> Sequence[tuple[str, str]]:
         ("ignoring case", f"{found.accuracy_caseless:.2%}"),
         ("among the set's characters", f"{found.accuracy_within_set:.2%}"),
         ("error", f"{found.error:.2%}"),
+        *interval_row("error", found.error_interval),
         ("error at 95 % coverage", f"{found.error_at_95_coverage:.2%}"),
         ("calibration error", f"{found.ece:.2%}"),
         ("rejected as unsure", f"{found.rejected:.2%}"),

@@ -38,6 +38,9 @@ def test_figures_of_a_model_that_reads(drawn_bundle: Bundle, tmp_path: Path) -> 
     # It is sure of everything, and wrong in 18 of 100.
     assert result.ece == pytest.approx(0.18, abs=0.04)
     assert result.error == pytest.approx(0.18)
+    assert result.error_interval is not None
+    # A binomial share's standard deviation is 0.038.
+    assert result.error_interval == pytest.approx((0.105, 0.255), abs=0.03)
     assert 0.1 < result.error_at_95_coverage < 0.2
     assert result.rejected < 0.05
     assert 0 < result.ms_p50 < 50

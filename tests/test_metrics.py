@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from edge_hwr.metrics import (
     accuracy,
@@ -16,6 +19,7 @@ from edge_hwr.metrics import (
     edit_distance,
     expected_calibration_error,
     percentiles,
+    rate_interval,
     reliability,
     wilson_interval,
     word_error_rate,
@@ -136,6 +140,34 @@ def test_intervals_of_shares() -> None:
     assert low[1] == 0
     assert 0.25 < high[1] < 0.35
     assert high[2] == pytest.approx(1)
+
+
+def test_a_rate_is_as_certain_as_its_writers_are_many() -> None:
+    rng = np.random.default_rng(7)
+    errors, lengths = rng.binomial(40, 0.1, 400), np.full(400, 40)
+    low, high = _interval(errors, lengths, range(400))
+    # Of 16,000 characters drawn one by one: 0.1 and 1.96 standard deviations of a binomial share to either side.
+    share = errors.sum() / lengths.sum()
+    assert (low, high) == pytest.approx((share - 0.00465, share + 0.00465), abs=0.001)
+    # The same errors by 20 writers of whom some are read well and others badly.
+    together = np.sort(errors)
+    apart = _interval(together, lengths, [index // 20 for index in range(400)])
+    assert apart[1] - apart[0] > 2 * (high - low)
+    # Few writers tell nothing of others: their lines are drawn, not they.
+    of_four = [index // 100 for index in range(400)]
+    assert _interval(together, lengths, of_four) == _interval(together, lengths, range(400))
+
+
+def test_of_what_no_interval_is_told() -> None:
+    assert rate_interval([1] * 9, [5] * 9, range(9)) is None
+    assert rate_interval([0] * 50, [5] * 50, range(50)) is None
+    assert rate_interval([0] * 49 + [3], [0] * 49 + [1], range(50)) is not None  # a single text that is not empty
+
+
+def _interval(errors: ArrayLike, sizes: ArrayLike, owners: Sequence[int]) -> tuple[float, float]:
+    found = rate_interval(errors, sizes, owners)
+    assert found is not None
+    return found
 
 
 def test_percentiles() -> None:
