@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edge_hwr.bundle import open_bundle
+from edge_hwr.bundle import Bundle, open_bundle
 from edge_hwr.datasets import check_crops, is_of_pages, open_dataset
 from edge_hwr.errors import RuntimeMissingError, UsageError
 from edge_hwr.evaluate import Evaluation, Predictions, interval_row, predict, summarise
+from edge_hwr.evaluate_against import check_comparable, difference
 from edge_hwr.evaluate_lines import LineEvaluation, LinePredictions, predict_lines, summarise_lines
 from edge_hwr.evaluate_pages import PageEvaluation, evaluate_pages
 from edge_hwr.label_table import LABELS
@@ -45,8 +46,17 @@ _REPORT_WRITERS = {
     metavar="DIR",
     help="Write a page with plots and the worst errors, report.html, into this folder (needs the extra export).",
 )
+@click.option("--against", metavar="MODEL", help="Tell how much better or worse another model is, and how surely.")
 @LEXICON
-def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path | None, lexicon: str | None) -> None:
+def evaluate(
+    model: str,
+    dataset: str,
+    as_json: bool,
+    threads: int,
+    report: Path | None,
+    against: str | None,
+    lexicon: str | None,
+) -> None:
     """Measure MODEL (a shipped bundle, or a path to one) on DATASET.
 
     Models of single characters are measured by accuracy, models of lines by character and word error rate; on pages
@@ -57,11 +67,16 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
     bundle, samples = open_bundle(model), open_dataset(dataset)
     if lexicon is not None and bundle.metadata.task != "line":
         raise UsageError(f"--lexicon is for models of whole lines; {bundle.metadata.name} reads single glyphs")
+    other = None if against is None else open_bundle(against)
+    if other is not None:
+        check_comparable(bundle, other)
     terminal = Console(stderr=True)
     follow = partial(track, description="reading", console=terminal, transient=True, disable=not terminal.is_terminal)
     if is_of_pages(samples):
         if report is not None:
             raise UsageError("--report shows single characters and lines, and this dataset is of pages")
+        if other is not None:
+            raise UsageError("--against compares what is made of single characters or lines: this dataset is of pages")
         pages = evaluate_pages(bundle, samples, threads=threads, lexicon=lexicon, follow=follow)
         _print(pages.to_json() if as_json else _rows_of_pages(pages))
         return
@@ -79,16 +94,25 @@ def evaluate(model: str, dataset: str, as_json: bool, threads: int, report: Path
         # Before the work: it may not be installed.
         write_report = partial(_load_report_writer(bundle.metadata.task), report, bundle, samples)
         report.mkdir(parents=True, exist_ok=True)
-    predictions: LinePredictions | Predictions
-    if bundle.metadata.task == "line":
-        language = None if lexicon is None else open_language_model(lexicon)
-        predictions = predict_lines(bundle, samples, threads=threads, lexicon=language, follow=follow)
-        lines = summarise_lines(bundle, samples, predictions)
-        _print(lines.to_json() if as_json else _rows_of_lines(lines))
+    language = None if lexicon is None else open_language_model(lexicon)
+
+    def read(by: Bundle) -> LinePredictions | Predictions:
+        if by.metadata.task == "line":
+            return predict_lines(by, samples, threads=threads, lexicon=language, follow=follow)
+        return predict(by, samples, threads=threads, follow=follow)
+
+    predictions = read(bundle)
+    apart = None if other is None else difference(samples, bundle, predictions, other, read(other))
+    found = (
+        summarise_lines(bundle, samples, predictions)
+        if isinstance(predictions, LinePredictions)
+        else summarise(bundle, samples, predictions)
+    )
+    if as_json:
+        _print(found.to_json() | ({} if apart is None else {"against": apart.to_json()}))
     else:
-        predictions = predict(bundle, samples, threads=threads, follow=follow)
-        glyphs = summarise(bundle, samples, predictions)
-        _print(glyphs.to_json() if as_json else _rows_of_glyphs(glyphs))
+        rows = _rows_of_lines(found) if isinstance(found, LineEvaluation) else _rows_of_glyphs(found)
+        _print(rows if apart is None else [*rows, apart.row()])
     if write_report is not None:
         write_report(predictions)  # behind the figures, which took minutes: the disk may be full
         if not as_json:

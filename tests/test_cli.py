@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from drawing import sheet, write
+from drawn_lines import write_lines
 from drawn_model import DIGITS, describe
 
 from edge_hwr import __version__
@@ -280,9 +281,24 @@ def test_pages_are_measured_whole(edge_hwr, tmp_path: Path) -> None:  # type: ig
     shown = " ".join(edge_hwr("evaluate", "lines", tmp_path).out.split())  # folded by how long the folder's name is
     assert "2 pages" in shown
     assert "10 read, 10 written" in shown
-    refused = edge_hwr("evaluate", "lines", tmp_path, "--report", tmp_path / "report")
-    assert refused.code == 2
-    assert "this dataset is of pages" in refused.error
+    for option in (("--report", tmp_path / "report"), ("--against", "lines-nano")):
+        refused = edge_hwr("evaluate", "lines", tmp_path, *option)
+        assert refused.code == 2
+        assert "this dataset is of pages" in refused.error
+
+
+def test_two_models_are_measured_against_each_other(edge_hwr, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    lines = write_lines(tmp_path / "lines", 16, seed=5)
+    alone = json.loads(edge_hwr("evaluate", "lines-nano", lines, "--json").out)
+    found = json.loads(edge_hwr("evaluate", "lines", lines, "--json", "--against", "lines-nano").out)
+    assert (found["against"]["model"], found["against"]["rate"]) == ("lines-nano", alone["cer"])
+    assert found["against"]["difference"] == pytest.approx(found["cer"] - alone["cer"])
+    low, high = found["against"]["interval"]
+    assert low <= found["against"]["difference"] <= high
+    shown = " ".join(edge_hwr("evaluate", "lines", lines, "--against", "lines").out.split())
+    assert f"against lines +0.00 points to its {found['cer']:.2%}" in shown
+    assert "95 % interval of CER" in shown
+    assert "single glyphs and lines whole lines" in edge_hwr("evaluate", "digits", lines, "--against", "lines").error
 
 
 def test_pages_are_not_what_a_bench_reads(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]
