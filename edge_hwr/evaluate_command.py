@@ -67,6 +67,7 @@ def evaluate(
     bundle, samples = open_bundle(model), open_dataset(dataset)
     if lexicon is not None and bundle.metadata.task != "line":
         raise UsageError(f"--lexicon is for models of whole lines; {bundle.metadata.name} reads single glyphs")
+    language = None if lexicon is None else open_language_model(lexicon)
     other = None if against is None else open_bundle(against)
     if other is not None:
         check_comparable(bundle, other)
@@ -77,7 +78,7 @@ def evaluate(
             raise UsageError("--report shows single characters and lines, and this dataset is of pages")
         if other is not None:
             raise UsageError("--against compares what is made of single characters or lines: this dataset is of pages")
-        pages = evaluate_pages(bundle, samples, threads=threads, lexicon=lexicon, follow=follow)
+        pages = evaluate_pages(bundle, samples, threads=threads, lexicon=language, follow=follow)
         _print(pages.to_json() if as_json else _rows_of_pages(pages))
         return
     check_crops(samples)
@@ -94,7 +95,6 @@ def evaluate(
         # Before the work: it may not be installed.
         write_report = partial(_load_report_writer(bundle.metadata.task), report, bundle, samples)
         report.mkdir(parents=True, exist_ok=True)
-    language = None if lexicon is None else open_language_model(lexicon)
 
     def read(by: Bundle) -> LinePredictions | Predictions:
         if by.metadata.task == "line":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from edge_hwr import metrics
 from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import LINE_END, Dataset, Sample
 from edge_hwr.errors import DatasetError, PictureError
+from edge_hwr.language_model import LanguageModel
 from edge_hwr.reader import Reader
 
 
@@ -46,7 +46,7 @@ def evaluate_pages(
     dataset: Dataset,
     *,
     threads: int = 1,
-    lexicon: str | Path | None = None,
+    lexicon: LanguageModel | None = None,
     follow: Callable[[Dataset], Iterable[Sample]] = iter,
 ) -> PageEvaluation:
     """Read every page of a dataset; `follow` may watch them go by. `DatasetError` for a picture that is no page."""
@@ -75,5 +75,5 @@ def evaluate_pages(
         wer=metrics.word_error_rate(truths, texts),
         ms_p50=times["p50"],
         ms_p90=times["p90"],
-        lexicon=None if lexicon is None else Path(lexicon).name,
+        lexicon=None if lexicon is None else lexicon.name,
     )

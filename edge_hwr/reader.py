@@ -12,7 +12,7 @@ from edge_hwr.bundle import Bundle, open_bundle
 from edge_hwr.errors import PictureError, UsageError
 from edge_hwr.glyph_reader import GlyphReader
 from edge_hwr.ink import Grey
-from edge_hwr.language_model import open_language_model
+from edge_hwr.language_model import LanguageModel, open_language_model
 from edge_hwr.page_reader import PageReader
 from edge_hwr.picture import is_light_on_dark
 from edge_hwr.reading import Reading
@@ -33,9 +33,9 @@ class Reader:
     `model` is the name of a shipped bundle, the path of one, or an open `Bundle`. With `context`, a glyph model whose
     charset has characters that look alike (O and 0, l and 1) lets their place in the line and their neighbours decide
     between them (`edge_hwr.context`); it changes nothing for other models. A line model may be given a `lexicon`, the
-    name of a language model that ships or the path of one; `UsageError` for a glyph model. With `remember` the frames
-    are those of one scene: a line model reads only the lines that have changed since the frame before. The interpreter
-    and its buffers are made once and kept; a reader belongs to one thread at a time.
+    name of a language model that ships, the path of one, or an open `LanguageModel`; `UsageError` for a glyph model.
+    With `remember` the frames are those of one scene: a line model reads only the lines that have changed since the
+    frame before. The interpreter and its buffers are made once and kept; a reader belongs to one thread at a time.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Reader:
         *,
         threads: int = 1,
         context: bool = True,
-        lexicon: str | Path | None = None,
+        lexicon: str | Path | LanguageModel | None = None,
         remember: bool = False,
     ) -> None:
         if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
@@ -56,7 +56,7 @@ class Reader:
         """Whether a lexicon holds its text to a list of words: what is none of them is the nearest, and unsure."""
         self._reader: PageReader | GlyphReader
         if self.bundle.metadata.task == "line":
-            language = None if lexicon is None else open_language_model(lexicon)
+            language = open_language_model(lexicon) if isinstance(lexicon, str | Path) else lexicon
             self.held_to_words = language is not None and bool(language.words)
             self._reader = PageReader(self.bundle, threads=threads, lexicon=language, remember=remember)
         elif lexicon is not None:

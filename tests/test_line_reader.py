@@ -21,6 +21,7 @@ from edge_hwr.errors import BundleError, ModelError, UsageError
 from edge_hwr.evaluate_command import evaluate
 from edge_hwr.evaluate_lines import evaluate_lines
 from edge_hwr.export.lexicon import lexicon as build_lexicon
+from edge_hwr.language_model import open_language_model
 from edge_hwr.line_reader import LineReader
 from edge_hwr.line_runtime import WIDTHS, LineModel
 from edge_hwr.picture import write_picture
@@ -301,3 +302,11 @@ def test_what_changes_nothing_for_models_of_lines_is_refused(line_bundle: Bundle
 def test_a_lexicon_is_nothing_for_models_of_glyphs(drawn_bundle: Bundle):
     with pytest.raises(UsageError, match="whole lines"):
         Reader(drawn_bundle, lexicon="en")
+
+
+def test_a_lexicon_may_be_open_already(line_bundle: Bundle):
+    page = write_page(["aabb cab", "abab"])
+    language = open_language_model("en")
+    text = Reader(line_bundle, lexicon=language).read(page).text
+    assert text
+    assert text == Reader(line_bundle, lexicon="en").read(page).text
