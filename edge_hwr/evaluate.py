@@ -47,7 +47,7 @@ class Evaluation:
     accuracy_caseless: float
     accuracy_within_set: float
     error: float
-    error_interval: tuple[float, float] | None
+    error_interval: metrics.Interval | None
     error_at_95_coverage: float
     ece: float
     rejected: float
@@ -137,9 +137,12 @@ def summarise(bundle: Bundle, dataset: Dataset, predictions: Predictions) -> Eva
     )
 
 
-def interval_row(rate: str, interval: tuple[float, float] | None) -> list[tuple[str, str]]:
+def interval_row(rate: str, interval: metrics.Interval | None) -> list[tuple[str, str]]:
     """The row of a table of figures, or none where nothing can be told."""
-    return [] if interval is None else [(f"95 % interval of {rate}", f"{interval[0]:.2%} to {interval[1]:.2%}")]
+    if interval is None:
+        return []
+    found = f"{interval.low:.2%} to {interval.high:.2%}, by {interval.count:,} {interval.of}"
+    return [(f"95 % interval of {rate}", found)]
 
 
 def _guesses_within(bundle: Bundle, allowed: list[str], predictions: Predictions) -> list[str]:

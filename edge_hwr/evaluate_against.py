@@ -15,8 +15,10 @@ from edge_hwr import metrics
 from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset
 from edge_hwr.errors import ModelError
-from edge_hwr.evaluate import Predictions
+from edge_hwr.evaluate import Predictions, check_texts
 from edge_hwr.evaluate_lines import LinePredictions
+from edge_hwr.language_model import LanguageModel
+from edge_hwr.line_reader import LineReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +26,43 @@ class Difference:
     """By how much a model errs more than another one, `model`.
 
     `rate` are the errors of the other, 0 and up: the CER of lines, the share of characters wrongly read. `difference`
-    is by how much those of the first exceed them, and `interval` where that lies with 95 % confidence for writers, or
-    samples, like these (`metrics.rate_interval`; None where it cannot be told).
+    is by how much those of the first exceed them, and `interval` where that lies (None where it cannot be told).
     """
 
     model: str
     rate: float
     difference: float
-    interval: tuple[float, float] | None
+    interval: metrics.Interval | None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def row(self) -> tuple[str, str]:
         """The row of a table of figures."""
-        found = f"{100 * self.difference:+.2f} points to its {self.rate:.2%}"
+        points = 100 * abs(self.difference)
+        if not self.difference:
+            found = f"as many errors as its {self.rate:.2%}"
+        else:
+            found = f"{points:.2f} points {'more' if self.difference > 0 else 'fewer'} than its {self.rate:.2%}"
         if self.interval is not None:
-            low, high = (100 * end for end in self.interval)
-            found += f" (95 %: {low:+.2f} to {high:+.2f})"
+            found += f" (95 %: {100 * self.interval.low:+.2f} to {100 * self.interval.high:+.2f})"
         return f"against {self.model}", found
 
 
-def check_comparable(bundle: Bundle, other: Bundle) -> None:
-    """`ModelError` unless both are models of single glyphs, or both of lines."""
+def check_comparable(dataset: Dataset, bundle: Bundle, other: Bundle, language: LanguageModel | None) -> None:
+    """`ModelError` unless both are models of single glyphs, or both of lines, and what each of them refuses of a
+    dataset, or of a language model: all that can be known before anything is read."""
     if bundle.metadata.task != other.metadata.task:
         tasks = {"glyph": "single glyphs", "line": "whole lines"}
         raise ModelError(
             f"{bundle.metadata.name} reads {tasks[bundle.metadata.task]} and {other.metadata.name} "
             f"{tasks[other.metadata.task]}: only models of one kind can be compared"
         )
+    for one in (bundle, other):
+        if one.metadata.task == "line":
+            LineReader(one, lexicon=language)
+        else:
+            check_texts(dataset, one.labels, one.metadata.name)
 
 
 def difference(
@@ -61,15 +71,16 @@ def difference(
     predictions: Predictions | LinePredictions,
     other: Bundle,
     others: Predictions | LinePredictions,
+    *,
+    name: str,
 ) -> Difference:
-    """How the errors of one model differ from those of another on the same dataset."""
+    """How the errors of one model differ from those of another, called `name`, on the same dataset."""
     mine, theirs = _edits(dataset, bundle, predictions), _edits(dataset, other, others)
-    more = mine.errors - theirs.errors
     return Difference(
-        model=other.metadata.name,
+        model=name,
         rate=theirs.rate,
         difference=mine.rate - theirs.rate,
-        interval=metrics.rate_interval(more, mine.lengths, dataset.writers),
+        interval=metrics.difference_interval(mine.errors - theirs.errors, mine.lengths, dataset.writers),
     )
 
 

@@ -69,8 +69,6 @@ def evaluate(
         raise UsageError(f"--lexicon is for models of whole lines; {bundle.metadata.name} reads single glyphs")
     language = None if lexicon is None else open_language_model(lexicon)
     other = None if against is None else open_bundle(against)
-    if other is not None:
-        check_comparable(bundle, other)
     terminal = Console(stderr=True)
     follow = partial(track, description="reading", console=terminal, transient=True, disable=not terminal.is_terminal)
     if is_of_pages(samples):
@@ -82,6 +80,8 @@ def evaluate(
         _print(pages.to_json() if as_json else _rows_of_pages(pages))
         return
     check_crops(samples)
+    if other is not None:
+        check_comparable(samples, bundle, other, language)
     write_report = None
     if report is not None:
         folder = Path(dataset).resolve()
@@ -102,7 +102,11 @@ def evaluate(
         return predict(by, samples, threads=threads, follow=follow)
 
     predictions = read(bundle)
-    apart = None if other is None else difference(samples, bundle, predictions, other, read(other))
+    apart = None
+    if other is not None:
+        # Two files of one name are told apart by where they are.
+        name = str(against) if other.metadata.name == bundle.metadata.name else other.metadata.name
+        apart = difference(samples, bundle, predictions, other, read(other), name=name)
     found = (
         summarise_lines(bundle, samples, predictions)
         if isinstance(predictions, LinePredictions)

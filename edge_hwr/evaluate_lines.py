@@ -35,7 +35,7 @@ class LineEvaluation:
     bytes: int
     samples: int
     cer: float
-    cer_interval: tuple[float, float] | None
+    cer_interval: metrics.Interval | None
     wer: float
     cer_without_blanks: float
     outside: float

@@ -31,7 +31,7 @@ class PageEvaluation:
     lines: int
     lines_read: int
     cer: float
-    cer_interval: tuple[float, float] | None
+    cer_interval: metrics.Interval | None
     wer: float
     ms_p50: float
     ms_p90: float

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_FEWEST_DRAWN, _DRAWN = 10, 1000
-"""Of a bootstrap: so many are drawn anew at least, and so often."""
+_FEWEST = 10
+"""Of fewer writers, or samples, nothing is said about others."""
+
+_NORMAL = 1.959964
+"""So many standard deviations to either side of its mean lie 95 % of a normal distribution."""
 
 
 def accuracy(truths: Sequence[str], guesses: Sequence[str]) -> float:
@@ -169,7 +172,7 @@ def wilson_interval(right: ArrayLike, samples: ArrayLike) -> tuple[NDArray[np.fl
 
     E. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
     """
-    z = 1.959964
+    z = _NORMAL
     n = np.asarray(samples, np.float64)
     share = np.asarray(right, np.float64) / n
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -177,26 +180,39 @@ def wilson_interval(right: ArrayLike, samples: ArrayLike) -> tuple[NDArray[np.fl
     return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
 
 
-def rate_interval(errors: ArrayLike, sizes: ArrayLike, owners: Sequence[Hashable]) -> tuple[float, float] | None:
-    """Where a rate of errors lies with 95 % confidence, low and high, for others like these: of each sample its errors,
-    its size, which they are counted by, and whose it is.
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a rate lies, with 95 % confidence, for others like those it was measured on: `count` writers, or samples
+    where fewer than ten writers are named, or none."""
 
-    The owners, if they are ten or more, otherwise the samples, one by one, are drawn anew a thousand times (percentile
-    bootstrap; B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 1979): samples of one
-    writer are wrong together. None with fewer than ten samples, or without an error: nothing can be told from those.
+    low: float
+    high: float
+    count: int
+    of: Literal["writers", "samples"]
+
+
+def rate_interval(errors: ArrayLike, sizes: ArrayLike, owners: Sequence[Hashable]) -> Interval | None:
+    """Where a rate lies, by the errors of each sample, its size, which they are counted by, and whose it is.
+
+    Samples of one writer are wrong together, so writers count where there are ten or more. Samples that count by
+    themselves and are right or wrong have a `wilson_interval`; otherwise see `difference_interval`. None with fewer
+    than ten samples, and without an error where it is not told how many there might have been.
     """
-    if len(set(owners)) < _FEWEST_DRAWN:
-        owners = range(len(owners))
-    place = {owner: index for index, owner in enumerate(dict.fromkeys(owners))}
-    belongs = [place[owner] for owner in owners]
-    wrong, of = np.bincount(belongs, np.asarray(errors)), np.bincount(belongs, np.asarray(sizes))
-    if len(place) < _FEWEST_DRAWN or not wrong.any():
-        return None
-    rng = np.random.default_rng(0)
-    chosen = (rng.integers(len(place), size=len(place)) for _ in range(_DRAWN))
-    drawn = [wrong[some].sum() / max(of[some].sum(), 1) for some in chosen]
-    low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
-    return low, high
+    wrong, size, of = _by_owner(errors, sizes, owners)
+    if len(wrong) >= _FEWEST and of == "samples" and (size == 1).all() and (wrong <= 1).all():
+        low, high = wilson_interval(wrong.sum(), len(wrong))
+        return Interval(float(low), float(high), len(wrong), of)
+    found = _ratio_interval(wrong, size, of)
+    return found and replace(found, low=max(found.low, 0.0))
+
+
+def difference_interval(more: ArrayLike, sizes: ArrayLike, owners: Sequence[Hashable]) -> Interval | None:
+    """As `rate_interval`, by how many errors of each sample are more than those of another reading of it.
+
+    A ratio of sums, whose variance W. Cochran gives ("Sampling Techniques", 1977, chapter 6), with Student's t. None
+    with fewer than ten samples, and where both readings err alike.
+    """
+    return _ratio_interval(*_by_owner(more, sizes, owners))
 
 
 def percentiles(values: ArrayLike, shares: Sequence[int] = (50, 90, 99)) -> dict[str, float]:
@@ -217,6 +233,40 @@ def _edits(truths: Sequence[Sequence[str]], guesses: Sequence[Sequence[str]]) ->
     _check(truths, guesses)
     errors = [edit_distance(truth, guess) for truth, guess in zip(truths, guesses, strict=True)]
     return Edits(np.array(errors, np.int64), np.array([len(truth) for truth in truths], np.int64))
+
+
+def _by_owner(
+    errors: ArrayLike, sizes: ArrayLike, owners: Sequence[Hashable]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Literal["writers", "samples"]]:
+    """The errors and sizes of writers, if they are many enough and have several samples, otherwise of samples."""
+    if not _FEWEST <= len(set(owners)) < len(owners):
+        return np.asarray(errors, np.float64), np.asarray(sizes, np.float64), "samples"
+    place = {owner: index for index, owner in enumerate(dict.fromkeys(owners))}
+    belongs = [place[owner] for owner in owners]
+    wrong, size = (np.bincount(belongs, np.asarray(counts)).astype(np.float64) for counts in (errors, sizes))
+    return wrong, size, "writers"
+
+
+def _ratio_interval(
+    wrong: NDArray[np.float64], size: NDArray[np.float64], of: Literal["writers", "samples"]
+) -> Interval | None:
+    count, total = len(wrong), float(size.sum())
+    if count < _FEWEST or not wrong.any() or not total:
+        return None
+    rate = float(wrong.sum()) / total
+    spread = float(((wrong - rate * size) ** 2).sum())
+    half = _student(count - 1) * (count / (count - 1) * spread) ** 0.5 / total
+    return Interval(rate - half, rate + half, count, of)
+
+
+def _student(degrees: int) -> float:
+    """As `_NORMAL`, of Student's t with nine degrees of freedom or more, to three digits (M. Abramowitz and I. Stegun,
+    "Handbook of Mathematical Functions", 1964, 26.7.5)."""
+    z, n = _NORMAL, degrees
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / n + second / n**2 + third / n**3
 
 
 def _check(truths: Sequence[object], guesses: Sequence[object]) -> None:

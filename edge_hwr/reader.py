@@ -56,7 +56,10 @@ class Reader:
         """Whether a lexicon holds its text to a list of words: what is none of them is the nearest, and unsure."""
         self._reader: PageReader | GlyphReader
         if self.bundle.metadata.task == "line":
-            language = open_language_model(lexicon) if isinstance(lexicon, str | Path) else lexicon
+            if lexicon is None or isinstance(lexicon, LanguageModel):
+                language = lexicon
+            else:
+                language = open_language_model(lexicon)
             self.held_to_words = language is not None and bool(language.words)
             self._reader = PageReader(self.bundle, threads=threads, lexicon=language, remember=remember)
         elif lexicon is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from drawn_lines import write_lines
 from drawn_model import DIGITS, describe
 
 from edge_hwr import __version__
-from edge_hwr.bundle import Bundle, shipped_bundles, write_bundle
+from edge_hwr.bundle import SHIPPED, Bundle, shipped_bundles, write_bundle
 from edge_hwr.cli import main
 from edge_hwr.metrics import character_error_rate
 from edge_hwr.picture import read_picture, write_picture
@@ -293,12 +294,30 @@ def test_two_models_are_measured_against_each_other(edge_hwr, tmp_path: Path) ->
     found = json.loads(edge_hwr("evaluate", "lines", lines, "--json", "--against", "lines-nano").out)
     assert (found["against"]["model"], found["against"]["rate"]) == ("lines-nano", alone["cer"])
     assert found["against"]["difference"] == pytest.approx(found["cer"] - alone["cer"])
-    low, high = found["against"]["interval"]
-    assert low <= found["against"]["difference"] <= high
-    shown = " ".join(edge_hwr("evaluate", "lines", lines, "--against", "lines").out.split())
-    assert f"against lines +0.00 points to its {found['cer']:.2%}" in shown
-    assert "95 % interval of CER" in shown
-    assert "single glyphs and lines whole lines" in edge_hwr("evaluate", "digits", lines, "--against", "lines").error
+    interval = found["against"]["interval"]
+    assert interval["low"] <= found["against"]["difference"] <= interval["high"]
+    assert (interval["count"], interval["of"]) == (16, "samples")
+    mine = Path(shutil.copy(SHIPPED / "lines.tflite", tmp_path))
+    shown = " ".join(edge_hwr("evaluate", "lines", lines, "--against", mine).out.split())
+    assert "by 16 samples" in shown
+    assert f"as many errors as its {found['cer']:.2%}" in shown
+
+
+@pytest.mark.parametrize(
+    ("model", "against", "reason"),
+    [
+        ("digits", "lines", "digits reads single glyphs and lines whole lines"),
+        ("characters", "digits", "outside of the charset of digits"),
+        ("characters", "nothing", "model nothing: no such file"),
+    ],
+)
+def test_models_that_cannot_be_compared_are_refused_before_anything_is_read(  # type: ignore[no-untyped-def]
+    edge_hwr, page: Path, model: str, against: str, reason: str
+) -> None:
+    (page.parent / "labels.tsv").write_text("file\ttext\npage.png\tA\n")
+    report = page.parent.parent / "report"
+    assert reason in edge_hwr("evaluate", model, page.parent, "--against", against, "--report", report).error
+    assert not report.exists()
 
 
 def test_pages_are_not_what_a_bench_reads(edge_hwr, drawn_bundle: Bundle, page: Path) -> None:  # type: ignore[no-untyped-def]

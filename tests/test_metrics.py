@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from edge_hwr.metrics import (
+    Interval,
     accuracy,
     accuracy_caseless,
     align,
     character_error_rate,
     coverage_curve,
+    difference_interval,
     edit_distance,
     expected_calibration_error,
     percentiles,
@@ -145,26 +147,46 @@ def test_intervals_of_shares() -> None:
 def test_a_rate_is_as_certain_as_its_writers_are_many() -> None:
     rng = np.random.default_rng(7)
     errors, lengths = rng.binomial(40, 0.1, 400), np.full(400, 40)
-    low, high = _interval(errors, lengths, range(400))
+    found = _interval(errors, lengths, range(400))
     # Of 16,000 characters drawn one by one: 0.1 and 1.96 standard deviations of a binomial share to either side.
     share = errors.sum() / lengths.sum()
-    assert (low, high) == pytest.approx((share - 0.00465, share + 0.00465), abs=0.001)
+    assert (found.low, found.high) == pytest.approx((share - 0.00465, share + 0.00465), abs=0.0005)
+    assert (found.count, found.of) == (400, "samples")
     # The same errors by 20 writers of whom some are read well and others badly.
     together = np.sort(errors)
     apart = _interval(together, lengths, [index // 20 for index in range(400)])
-    assert apart[1] - apart[0] > 2 * (high - low)
-    # Few writers tell nothing of others: their lines are drawn, not they.
+    assert apart.high - apart.low > 2 * (found.high - found.low)
+    assert (apart.count, apart.of) == (20, "writers")
+    # Few writers tell nothing of others: their lines are counted, not they.
     of_four = [index // 100 for index in range(400)]
     assert _interval(together, lengths, of_four) == _interval(together, lengths, range(400))
+
+
+def test_intervals_of_rates_hold_what_they_promise() -> None:
+    """Of 400 times that 13 writers are met, 95 % should have the true rate in their interval."""
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(400):
+        rates = np.repeat(rng.gamma(4, 0.025, 13), 20)  # 0.1 in the mean, and half as much up or down
+        found = _interval(rng.binomial(40, np.minimum(rates, 1)), np.full(260, 40), np.repeat(range(13), 20).tolist())
+        held += found.low <= 0.1 <= found.high
+    assert 0.90 < held / 400 < 0.98
+
+
+def test_single_characters_have_the_interval_of_shares() -> None:
+    low, high = wilson_interval(1, 200)
+    assert _interval([1] + [0] * 199, [1] * 200, range(200)) == Interval(float(low), float(high), 200, "samples")
+    assert _interval([0] * 200, [1] * 200, range(200)).high == pytest.approx(0.019, abs=0.001)
 
 
 def test_of_what_no_interval_is_told() -> None:
     assert rate_interval([1] * 9, [5] * 9, range(9)) is None
     assert rate_interval([0] * 50, [5] * 50, range(50)) is None
-    assert rate_interval([0] * 49 + [3], [0] * 49 + [1], range(50)) is not None  # a single text that is not empty
+    assert rate_interval([2] * 50, [0] * 50, range(50)) is None
+    assert difference_interval([0] * 50, [5] * 50, range(50)) is None
 
 
-def _interval(errors: ArrayLike, sizes: ArrayLike, owners: Sequence[int]) -> tuple[float, float]:
+def _interval(errors: ArrayLike, sizes: ArrayLike, owners: Sequence[int]) -> Interval:
     found = rate_interval(errors, sizes, owners)
     assert found is not None
     return found
