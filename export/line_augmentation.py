@@ -15,6 +15,12 @@ _KERNEL = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _KNOT_EVERY = 24
 """Columns between the knots of the elastic bending."""
 
+_RATE_EVERY = 20
+"""Columns between the knots of a width that changes along the line: about one to a letter."""
+
+_ZONES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+"""Of the height: between them, ascenders, bodies and descenders are made higher or lower, all along the line."""
+
 _HIDDEN_EVERY = 160
 _HIDDEN_COLUMNS, _HIDDEN_GREY = (4, 17), (64, 192)
 """Of the strips that are hidden: at most one in so many columns, how wide, how bright."""
@@ -66,10 +72,28 @@ class LineAugmenter:
         bend_y = cv2.resize(knots[1], (columns, height), interpolation=cv2.INTER_CUBIC)
         x = np.arange(columns, dtype=np.float32)
         y = np.arange(height, dtype=np.float32)[:, np.newaxis] - np.float32(height / 2)
-        bend_x += x * np.float32(width / columns) + y * np.float32(shear)
+        bend_x += self._columns(width, columns) + y * np.float32(shear)
         fall = np.clip((x - columns / 2) * np.float32(slope), -height / 6, height / 6).astype(np.float32)
         bend_y += y * np.float32(grow) + (fall + np.float32(height / 2 + shift))
+        if recipe.proportions:
+            bend_y += self._zones(height)
         return np.asarray(cv2.remap(line, bend_x, bend_y, cv2.INTER_CUBIC), np.uint8)
+
+    def _columns(self, width: int, columns: int) -> npt.NDArray[np.float32]:
+        """Where the columns come from, float32 (columns,): from letters that are wider and narrower by chance."""
+        x = np.arange(columns, dtype=np.float32)
+        if not self._recipe.widths:
+            return x * np.float32(width / columns)
+        knots = np.exp(self._rng.uniform(-1, 1, columns // _RATE_EVERY + 2) * np.log1p(self._recipe.widths))
+        rates = np.interp(x / _RATE_EVERY, np.arange(len(knots)), knots)
+        come_from = np.cumsum(rates) - rates
+        return np.asarray(come_from * (width / rates.sum()), np.float32)
+
+    def _zones(self, height: int) -> npt.NDArray[np.float32]:
+        """By how much the rows are displaced, float32 (height, 1): hands differ in how high they write bodies."""
+        moved = self._rng.uniform(-1, 1, len(_ZONES)) * self._recipe.proportions
+        rows = np.interp(np.arange(height) / height, _ZONES, moved)
+        return np.asarray(rows[:, np.newaxis], np.float32)
 
     def _blend(self, line: Line, changed: Line, strength: float) -> Line:
         share = strength * self._rng.random()

@@ -125,7 +125,8 @@ class LineAugmentationRecipe:
     """Largest changes made to a line afresh in every epoch: shares, pixels of the tensor; `*_share` of lines.
 
     `hide_share` of them have strips about as wide as a letter covered with grey: what is there is to be told by what is
-    around it.
+    around it. `stretch` is of a whole line, `widths` of its letters, one by one; `proportions` are pixels by which the
+    borders of ascenders, bodies and descenders move, all along a line: other hands, as far as these can be made of one.
     """
 
     stretch: float = 0.25
@@ -141,12 +142,14 @@ class LineAugmentationRecipe:
     remains_share: float = 0.15
     erase_share: float = 0.15
     hide_share: float = 0.0
+    widths: float = 0.0
+    proportions: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("shear", "slope", "shift", "elastic"):
+        for name in ("shear", "slope", "shift", "elastic", "proportions"):
             require(0 <= getattr(self, name) <= 48, name, "0 to 48")
-        for name in ("stretch", "scale", "contrast", "thicken_share", "thin_share", "blur_share", "remains_share",
-                     "erase_share", "hide_share"):  # fmt: skip
+        for name in ("stretch", "widths", "scale", "contrast", "thicken_share", "thin_share", "blur_share",
+                     "remains_share", "erase_share", "hide_share"):  # fmt: skip
             require(0 <= getattr(self, name) < 1, name, f"0 <= {name} < 1")
         require(self.thicken_share + self.thin_share <= 1, "thin_share", "with thicken_share at most 1")
 

@@ -429,12 +429,46 @@ def test_views_of_a_line_lie_side_by_side_and_differ_but_in_their_text_and_width
         )
 
 
+STILL = dict.fromkeys(
+    (
+        *("stretch", "scale", "shear", "slope", "shift", "elastic", "contrast"),
+        *("thicken_share", "thin_share", "blur_share", "remains_share", "erase_share"),
+    ),
+    0.0,
+)
+"""Changes nothing of a line."""
+
+
+def test_letters_are_made_wider_and_narrower_in_their_order():
+    bars = np.zeros((48, 600), np.uint8)
+    for left in range(20, 600, 30):
+        bars[:, left : left + 4] = 255
+    for seed in range(20):
+        changed = LineAugmenter(LineAugmentationRecipe(**STILL, widths=0.4), seed=seed)(bars, "", 1.0)
+        begins = np.flatnonzero(np.diff((changed[24] > 127).astype(int)) == 1)
+        assert changed.shape == bars.shape
+        assert len(begins) == 20
+        assert 15 < np.diff(begins).min() < 27
+        assert 33 < np.diff(begins).max() < 60
+
+
+def test_proportions_change_all_along_a_line_alike():
+    ruled = np.zeros((48, 300), np.uint8)
+    ruled[[12, 24, 36]] = 255
+    apart = []
+    for seed in range(20):
+        changed = LineAugmenter(LineAugmentationRecipe(**STILL, proportions=4.0), seed=seed)(ruled, "", 1.0)
+        assert (changed == changed[:, :1]).all()
+        rows = [row - 6 + int(changed[row - 6 : row + 6, 0].argmax()) for row in (12, 24, 36)]
+        apart += np.diff(rows).tolist()
+    assert min(apart) < 10
+    assert max(apart) > 14
+
+
 def test_what_is_hidden_of_a_line_is_grey_and_the_rest_as_it_was(pool: LinePool):
-    still = dict.fromkeys(("stretch", "scale", "shear", "slope", "shift", "elastic", "contrast"), 0.0)
-    shares = dict.fromkeys(("thicken_share", "thin_share", "blur_share", "remains_share", "erase_share"), 0.0)
     given = (pool.line(0), pool.texts[0], 1.0)
-    shown = LineAugmenter(LineAugmentationRecipe(**still, **shares), seed=1)(*given)
-    covered = LineAugmenter(LineAugmentationRecipe(**still, **shares, hide_share=0.999), seed=1)(*given)
+    shown = LineAugmenter(LineAugmentationRecipe(**STILL), seed=1)(*given)
+    covered = LineAugmenter(LineAugmentationRecipe(**STILL, hide_share=0.999), seed=1)(*given)
     changed = np.flatnonzero((covered != shown).any(axis=0))
     assert 4 <= len(changed) <= shown.shape[1] // 2
     assert all(len(set(covered[:, column].tolist())) == 1 for column in changed)
