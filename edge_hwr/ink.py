@@ -102,3 +102,28 @@ def above_print(depth: Grey, printed: Grey, times: int) -> Grey:
     uint8 (H, W). What is darker than the print counts so many times, and ink so all that it is."""
     above = cv2.convertScaleAbs(cv2.subtract(depth, printed), alpha=times)
     return np.asarray(cv2.min(depth, above), np.uint8)
+
+
+def open_rows(picture: Grey, length: int) -> Grey:
+    """What OpenCV's morphological opening by a row of `length` pixels makes of a picture, uint8, in half of its time.
+
+    The least, or greatest, of many neighbours is that of two neighbours, of two such pairs, and so on.
+    """
+    height, width = picture.shape
+    before = length // 2
+    padded = np.full((height, width + length - 1), 255, np.uint8)
+    padded[:, before : before + width] = picture
+    least = _fold_rows(np.minimum, padded, length)
+    padded = np.zeros_like(padded)
+    padded[:, before : before + width] = least
+    return _fold_rows(np.maximum, padded, length)
+
+
+def _fold_rows(choose: np.ufunc, picture: Grey, length: int) -> Grey:
+    """The chosen one of each `length` neighbours in a row, (H, W - length + 1)."""
+    reached = 1
+    while 2 * reached <= length:
+        picture = choose(picture[:, :-reached], picture[:, reached:])
+        reached *= 2
+    missing = length - reached
+    return choose(picture[:, :-missing], picture[:, missing:]) if missing else picture

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_hwr.errors import PictureError, UsageError
-from edge_hwr.ink import Grey, above_print, reduce_by
+from edge_hwr.ink import Grey, above_print, open_rows, reduce_by
 from edge_hwr.writing_zone import cut_zone, measure_zone
 
 _WORKING_HEIGHT = 64
@@ -140,7 +140,7 @@ def prepare_line(grey: Grey, parameters: LinePreprocessing) -> PreparedLine:
         return empty
     zone = measure_zone(ink, parameters.reach)
     level = cut_zone(ink, zone)
-    written = np.flatnonzero(np.add.reduce(level, axis=0, dtype=np.int64) > 255)
+    written = np.flatnonzero(cv2.reduce(level, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] > 255)
     if not len(written):
         return empty
     first, last = int(written[0]), int(written[-1]) + 1
@@ -196,12 +196,10 @@ def _paper(grey: Grey) -> Grey:
 
 def _without_rules(depth: Grey) -> Grey:
     """Less what is as dark all along a run half as long again as the crop is high: printed rules, no strokes."""
-    length = min(depth.shape[0] * 3 // 2, depth.shape[1])
-    run = cv2.getStructuringElement(cv2.MORPH_RECT, (length, 1))
     # Gaps of four columns are bridged, for dotted ones. Each row stands alone: with several at once, for rules that
     # climb and ripple, a word written without lifting the pen would have one in its middle.
     bridged = cv2.morphologyEx(depth, cv2.MORPH_CLOSE, _RULE_KERNEL)
-    rules = np.asarray(cv2.morphologyEx(bridged, cv2.MORPH_OPEN, run), np.uint8)
+    rules = open_rows(np.asarray(bridged, np.uint8), min(depth.shape[0] * 3 // 2, depth.shape[1]))
     # Ink that is clearly darker than the rule under it loses nothing.
     return above_print(depth, rules, times=2)
 
@@ -225,12 +223,12 @@ def _width(level: Grey, height: int, pitch: int) -> int:
     if not pitch:
         return width
     inked = level >= _STROKE
-    gaps = np.diff(np.flatnonzero(inked.any(axis=0)))
+    gaps = np.diff(np.flatnonzero(level.max(axis=0) >= _STROKE))
     # Words may stand as far apart as they like.
     written = int(np.minimum(gaps, rows // 2).sum())
     if not written:
         return width
-    strokes = np.sort(np.count_nonzero(inked[:, 1:] & ~inked[:, :-1], axis=1))[-max(rows // _BUSY, 1) :]
+    strokes = np.sort(np.count_nonzero(inked[:, 1:] > inked[:, :-1], axis=1))[-max(rows // _BUSY, 1) :]
     wanted = isqrt(pitch * int(strokes.sum()) * width * columns // (len(strokes) * written))
     return min(max(wanted, width * 3 // 4), width * 4 // 3)
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_hwr.errors import PictureError, UsageError
+from edge_hwr.ink import open_rows
 from edge_hwr.line_preprocess import (
     LinePreprocessing,
     line_preprocessing_digest,
@@ -183,3 +184,13 @@ def test_parameters_that_make_no_tensor_are_named(wrong: dict[str, int]):
     ((name, value),) = wrong.items()
     with pytest.raises(UsageError, match=f"cannot be made with {name} = {value}$"):
         LinePreprocessing(**wrong)
+
+
+@given(st.integers(8, 90), st.integers(8, 400), st.integers(0, 2**32 - 1))
+def test_rules_are_what_an_opening_by_a_long_row_leaves(height: int, width: int, seed: int):
+    """Printed rules are found by the opening that OpenCV has, whose result the digests of models stand for."""
+    depth = np.random.default_rng(seed).integers(0, 120, (height, width)).astype(np.uint8)
+    depth[height // 2] |= 128
+    length = min(height * 3 // 2, width)
+    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (length, 1))
+    assert np.array_equal(open_rows(depth, length), cv2.morphologyEx(depth, cv2.MORPH_OPEN, kernel))
