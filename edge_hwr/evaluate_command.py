@@ -141,10 +141,7 @@ def _rows_of_glyphs(result: Evaluation) -> list[tuple[str, str]]:
         ("accuracy", f"{result.accuracy:.2%}"),
         ("ignoring case", f"{result.accuracy_caseless:.2%}"),
         ("among its characters", f"{result.accuracy_within_set:.2%}"),
-        (
-            "error",
-            f"{result.error:.2%}, and {result.error_at_95_coverage:.2%} at 95 % coverage",
-        ),
+        ("error", f"{result.error:.2%}, and {result.error_at_95_coverage:.2%} at 95 % coverage"),
         *interval_row("error", result.error_interval),
         ("calibration error", f"{result.ece:.2%}"),
         ("rejected as unsure", f"{result.rejected:.2%}"),
@@ -158,10 +155,7 @@ def _rows_of_lines(result: LineEvaluation) -> list[tuple[str, str]]:
         ("model", f"{result.model}, {result.bytes:,} bytes"),
         ("dataset", f"{result.dataset}, {result.samples:,} lines"),
         *([("lexicon", result.lexicon)] if result.lexicon is not None else []),
-        (
-            "character errors",
-            f"{result.cer:.2%} (CER), {result.cer_without_blanks:.2%} without blanks",
-        ),
+        ("character errors", f"{result.cer:.2%} (CER), {result.cer_without_blanks:.2%} without blanks"),
         *interval_row("CER", result.cer_interval),
         ("word errors", f"{result.wer:.2%} (WER)"),
         *([("outside its charset", outside)] if result.outside else []),
