@@ -19,6 +19,7 @@ import numpy.typing as npt
 from edge_hwr.bundle import Bundle
 from edge_hwr.errors import RuntimeMissingError, TrainingError
 
+from .column_blocks import is_blocked, unblocked_bias, unblocked_kernel
 from .folding import WEIGHTED, unfold_batch_norms
 from .line_network import build_line_network
 from .line_recipe import LineRecipe
@@ -89,6 +90,8 @@ def _read_weights(bundle: Bundle) -> list[tuple[Array, Array]]:
             _, kernel, bias = [*constants, np.zeros(channels, np.float32)][:3]
             if kernel is None or bias is None:
                 raise _unreadable(bundle)
+            if is_blocked(kernel):
+                kernel, bias = unblocked_kernel(kernel), unblocked_bias(bias)
             # TFLite has the outputs first; of a depthwise convolution the channels last, as Keras with one for each.
             layers.append((kernel.T if kernel.ndim == 2 else kernel.transpose(1, 2, 3, 0), bias))
         elif kind in (kinds.ADD, kinds.MUL) and any(one is not None for one in constants):

@@ -74,7 +74,7 @@ class Measurement:
 class Candidate:
     """A model in one precision, how it did on the validation samples, and the points that it loses to float.
 
-    `flatbuffer` is what ships and was measured, `named` the same with the names of its tensors.
+    `flatbuffer` is what ships and was measured, `named` the same as it was converted, with the names of its tensors.
     """
 
     name: str
@@ -172,8 +172,9 @@ def convert_all(
     measure: Callable[[bytes], Measurement],
     fine_tune: Callable[[], Any],
     status: Status,
+    rewrite: Callable[[bytes], bytes] = lambda flatbuffer: flatbuffer,
 ) -> Candidates:
-    """A Keras model in all these precisions, float32 first, each of them measured.
+    """A Keras model in all these precisions, float32 first, each of them measured as it would ship: after `rewrite`.
 
     `fine_tune` gives the model fine-tuned for int8; it takes minutes, and is called only where `options` ask for it or
     calibration alone loses too much.
@@ -182,7 +183,7 @@ def convert_all(
 
     def add(name: str, precision: Precision, model: Any) -> Candidate:
         named = convert(model, precision, calibration)
-        flatbuffer = strip(named)
+        flatbuffer = strip(rewrite(named))
         measured = measure(flatbuffer)
         reference = candidates[0].measured if candidates else measured
         drop = 100 * figure.sign * (reference.mean - measured.mean)

@@ -20,6 +20,7 @@ from edge_hwr.line_runtime import LineModel
 from .averaging import check_average, load_averaged
 from .blank_offset import add_to_blank, fit_blank_offset
 from .candidates import CER, Candidates, ExportOptions, convert_all
+from .column_blocks import block_columns
 from .line_batches import sample_lines
 from .line_pool import LinePool
 from .line_verify import fit_line_temperature, measure_lines
@@ -67,6 +68,7 @@ def export_line_run(run: LineRun, out: Path, options: ExportOptions, console: Co
             measure=lambda flatbuffer: measure_lines(flatbuffer, pool, run.recipe.charset),
             fine_tune=lambda: _fine_tune(model, run, pool, calibration),
             status=status,
+            rewrite=block_columns,
         )
     chosen = candidates.chosen
     console.print(candidates.table())
