@@ -47,10 +47,8 @@ _NOISE = 8
 _LEAST_DEAD_ZONE = 20
 """On the cleanest paper, what is fainter than this share (of 256) of the ink is none: smears and what shows through."""
 
-_SHARES: Grey = (
-    (np.arange(256) * (255 * 256 // np.maximum(np.arange(256), 1))[:, np.newaxis] >> 8).clip(0, 255).astype(np.uint8)
-).ravel()
-"""Of a pixel that is darker than paper of brightness p by d: d / p, counted in 1/255, at 256 * p + d."""
+_SHARE_OF = (255 * 256 // np.maximum(np.arange(256), 1)).astype(np.uint16)
+"""What a pixel that is darker than paper of some brightness is multiplied by, in 1/256: its share, counted in 1/255."""
 
 _STROKE = 110
 """Pixels of at least so much ink (of 255) belong to a stroke where strokes are counted."""
@@ -169,7 +167,9 @@ def _find_ink(grey: Grey, dead_zone: int) -> Grey | None:
     # Relative to the paper: in the shade ink is darker by less.
     paper = _paper(grey)
     darker = np.asarray(cv2.subtract(paper, grey), np.uint8)
-    depth = _without_rules(np.asarray(_SHARES.take(paper.astype(np.uint16) << 8 | darker), np.uint8))
+    # No pixel is darker by more than all of the paper's brightness: 16 bits hold the product.
+    shares = np.multiply(cv2.LUT(paper, _SHARE_OF), darker, dtype=np.uint16) >> 8
+    depth = _without_rules(shares.astype(np.uint8))
     counts = cv2.calcHist([depth], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     # As many of the darkest pixels as the barest line has, however much paper there is around.
     darkest = int(256 - np.searchsorted(counts[::-1].cumsum(), grey.shape[0] ** 2 // 32 + 1))
@@ -228,7 +228,8 @@ def _width(level: Grey, height: int, pitch: int) -> int:
     written = int(np.minimum(gaps, rows // 2).sum())
     if not written:
         return width
-    strokes = np.sort(np.count_nonzero(inked[:, 1:] > inked[:, :-1], axis=1))[-max(rows // _BUSY, 1) :]
+    begun = (inked[:, 1:] > inked[:, :-1]).view(np.uint8)
+    strokes = np.sort(cv2.reduce(begun, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel())[-max(rows // _BUSY, 1) :]
     wanted = isqrt(pitch * int(strokes.sum()) * width * columns // (len(strokes) * written))
     return min(max(wanted, width * 3 // 4), width * 4 // 3)
 
