@@ -15,13 +15,16 @@ from edge_hwr.device.bench.tables import Table
 _OURS = "edge-hwr"
 
 Rows = Sequence[dict[str, Any]]
+Times = dict[str, dict[str, Any]]
+"""Percentiles of seconds, by reader."""
 
 
 def render(results: dict[str, Any], chart: Path) -> str:
     """The page in Markdown, with the chart at a path relative to it."""
     lines, strokes, pages, photos = (results[name] for name in ("banq_lines", "unipen", "banq_pages", "phone_pages"))
-    of_lines, of_pages, of_photos = (
-        {row["name"]: row for row in results[name]} for name in ("line_times", "page_times", "photo_times")
+    of_lines, of_lone_lines, of_pages, of_photos = (
+        {row["name"]: row for row in results[name]}
+        for name in ("line_times", "lone_line_times", "page_times", "photo_times")
     )
     banq = [
         (
@@ -31,6 +34,7 @@ def render(results: dict[str, Any], chart: Path) -> str:
             f"{row['wer']:.1%}",
             f"{1000 * of_lines[row['name']]['p50']:,.1f}",
             f"{1000 * of_lines[row['name']]['p90']:,.1f}",
+            f"{1000 * of_lone_lines[row['name']]['p50']:,.1f}",
         )
         for row in lines["rows"]
     ]
@@ -51,7 +55,7 @@ def render(results: dict[str, Any], chart: Path) -> str:
         for row in photos["rows"]
     ]
     tables = {
-        "banq_lines": Table("", ("reader", "bytes", "CER", "WER", "ms a line", "90th percentile"), banq),
+        "banq_lines": Table("", ("reader", "bytes", "CER", "WER", "ms a line", "90th percentile", "ms alone"), banq),
         "unipen": Table("", ("reader", "CER without blanks", "CER"), unipen),
         "banq_pages": Table("", ("reader", "CER", "CER with print", "worst page", "s a page"), scans),
         "phone_pages": Table("", ("reader", *(f"CER, {name}" for name in names), "s a photo"), phone),
@@ -59,7 +63,7 @@ def render(results: dict[str, Any], chart: Path) -> str:
     return _PAGE.substitute(
         {name: _bare(table) for name, table in tables.items()},
         warning=_BUSY if results["busy"] else "",
-        lines_in_words=_beside(lines["rows"], of_lines, "line"),
+        lines_in_words=_beside(lines["rows"], of_lines, "line", lone=of_lone_lines),
         pages_in_words=_beside(pages["rows"], of_pages, "page"),
         photos_in_words=_beside(photos["rows"], of_photos, "photo"),
         chart=chart.as_posix(),
@@ -67,6 +71,7 @@ def render(results: dict[str, Any], chart: Path) -> str:
         stroke_count=f"{strokes['lines']:,}",
         page_count=pages["pages"],
         timed_lines=results["timed"]["lines"],
+        in_a_row=results["timed"]["in_a_row"],
         timed_pages=results["timed"]["pages"],
         processor=results["processor"],
         left_out="".join(f"\n- **Left out**: {reason}." for reason in results["left_out"]),
@@ -122,20 +127,26 @@ def _is_ours(row: dict[str, Any]) -> bool:
     return str(row["name"]).startswith(_OURS)
 
 
-def _beside(rows: Rows, times: dict[str, dict[str, Any]], unit: str) -> str:
+def _beside(rows: Rows, times: Times, unit: str, lone: Times | None = None) -> str:
     """Each of our rows beside RapidOCR in a sentence."""
     rapid = next((row for row in rows if row["name"].startswith("RapidOCR")), None)
     if rapid is None:
         return ""
     sentences = []
     for row in filter(_is_ours, rows):
-        faster = times[rapid["name"]]["p50"] / times[row["name"]]["p50"]
-        share = row["cer"] / rapid["cer"]
         name = row["name"].removeprefix(f"{_OURS}, ")
+        alone = f" ({_ratio(lone, rapid, row):.1f} times where it stands alone)" if lone else ""
+        share = row["cer"] / rapid["cer"]
         sentences.append(
-            f"`{name}` reads a {unit} {faster:.1f} times as fast as RapidOCR, with {share:.0%} of its CER."
+            f"`{name}` reads a {unit} {_ratio(times, rapid, row):.1f} times as fast as RapidOCR{alone}, "
+            f"with {share:.0%} of its CER."
         )
     return fill(" ".join(sentences), 120)
+
+
+def _ratio(times: Times, one: dict[str, Any], other: dict[str, Any]) -> float:
+    """How many times as long one reader takes as another, by their medians."""
+    return float(times[one["name"]]["p50"] / times[other["name"]]["p50"])
 
 
 def _bare(table: Table) -> str:
@@ -209,7 +220,8 @@ $photos_in_words
   is measured here. The photographs are foreign to all.
 - **Times** are wall-clock medians with one thread each, from decoded picture to text, on $timed_lines of the scanned
   lines and $timed_pages of the scanned pages, drawn by chance, and on both photographs; all readers take turns in
-  random order, in one run.
+  random order, in one run. A turn is $in_a_row lines, one after the other as on a page, or a page. *Alone* is a line a
+  turn: the others have had the processor's caches before it.
 - **Bytes** are those of all model files that reading a line takes, language models included.
 - **Machine**: $processor.$left_out
 """)

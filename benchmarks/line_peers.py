@@ -41,6 +41,7 @@ from edge_hwr.picture import read_colour_picture, read_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMED_LINES, LINE_ROUNDS = 60, 3
+LINES_IN_A_ROW = 10
 TIMED_PAGES, PAGE_ROUNDS = 5, 3
 BUSY = 0.5
 """Other processes that want a processor: above it, times are not to be trusted."""
@@ -158,9 +159,10 @@ def count_errors(page: Page, said: Iterable[str]) -> tuple[int, int]:
 
 
 def time_by_turns(
-    works: Mapping[str, Callable[[Any], object]], items: Sequence[Any], rounds: int
+    works: Mapping[str, Callable[[Any], object]], items: Sequence[Any], rounds: int, *, in_a_row: int = 1
 ) -> list[dict[str, Any]]:
-    """Seconds of each work on each item, (items, rounds); all take turns in random order, after a turn to warm up."""
+    """Seconds of each work on each item, (items, rounds); all take turns in random order, after a turn to warm up, with
+    so many items to a turn: the first of them finds in the caches what the others have left there."""
     rng = np.random.default_rng(0)
     names = list(works)
     seconds = {name: np.zeros((len(items), rounds)) for name in names}
@@ -168,11 +170,12 @@ def time_by_turns(
         for item in items[: max(len(items) // 5, 1)]:
             works[name](item)
     for number in range(rounds):
-        for index, item in enumerate(items):
+        for first in range(0, len(items), in_a_row):
             for turn in rng.permutation(len(names)).tolist():
-                started = time.monotonic()
-                works[names[turn]](item)
-                seconds[names[turn]][index, number] = time.monotonic() - started
+                for index in range(first, min(first + in_a_row, len(items))):
+                    started = time.monotonic()
+                    works[names[turn]](items[index])
+                    seconds[names[turn]][index, number] = time.monotonic() - started
     return [{"name": name, **percentiles(taken), "items": taken.tolist()} for name, taken in seconds.items()]
 
 
@@ -233,11 +236,13 @@ def measure(data: Path, unipen: Path, models: Sequence[str], kept: Kept) -> dict
     timed = [pages[index].picture for index in sorted(rng.choice(len(pages), TIMED_PAGES, replace=False).tolist())]
     read_page = {peer.name: peer.read_page for peer in peers("fr") if peer.read_page}
     read_photo = {peer.name: peer.read_page for peer in peers("en") if peer.read_page}
+    read_line = {peer.name: peer.read_line for peer in peers("fr")}
     return results | {
-        "line_times": time_by_turns({peer.name: peer.read_line for peer in peers("fr")}, crops, LINE_ROUNDS),
+        "line_times": time_by_turns(read_line, crops, LINE_ROUNDS, in_a_row=LINES_IN_A_ROW),
+        "lone_line_times": time_by_turns(read_line, crops, LINE_ROUNDS),
         "page_times": time_by_turns(read_page, timed, PAGE_ROUNDS),
         "photo_times": time_by_turns(read_photo, [photo.picture for photo in photos], PAGE_ROUNDS),
-        "timed": {"lines": TIMED_LINES, "pages": TIMED_PAGES, "photos": len(photos)},
+        "timed": {"lines": TIMED_LINES, "in_a_row": LINES_IN_A_ROW, "pages": TIMED_PAGES, "photos": len(photos)},
         "processor": identify().processor,
         "busy": load > BUSY,
         "left_out": left_out,
