@@ -29,6 +29,9 @@ _PATIENCE_S = 300.0
 _SAMPLED, _SAMPLED_COLUMNS = 16, 16384
 _VALIDATED_COLUMNS = 32768
 
+_LEARNED = 150
+"""Lines of a group that are read to compare with those held out: they need tell no tenths of a point."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LineBatch:
@@ -84,7 +87,20 @@ def pack(lines: Sequence[npt.NDArray[np.uint8]], texts: Sequence[str], index: di
 
 def validation_batches(pool: LinePool) -> Iterator[tuple[list[int], LineBatch]]:
     """All validation lines as they were drawn, without their labels, and their indices in the pool."""
-    rows = np.flatnonzero(pool.validation)
+    return _as_drawn(pool, np.flatnonzero(pool.validation))
+
+
+def learned_batches(pool: LinePool) -> Iterator[tuple[list[int], LineBatch]]:
+    """The same of some training lines, by chance, of each group that some are held out of."""
+    rng = np.random.default_rng(0)
+    chosen = [
+        rng.permutation(np.flatnonzero(~pool.validation & (pool.group == group)))[:_LEARNED]
+        for group in np.unique(pool.group[pool.validation])
+    ]
+    return _as_drawn(pool, np.concatenate(chosen)) if chosen else iter(())
+
+
+def _as_drawn(pool: LinePool, rows: npt.NDArray[np.intp]) -> Iterator[tuple[list[int], LineBatch]]:
     for part in plan_batches(pool.widths[rows], _VALIDATED_COLUMNS):
         chosen = rows[part].tolist()
         yield chosen, pack([pool.line(row) for row in chosen], [""] * len(chosen), {})

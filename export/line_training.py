@@ -19,7 +19,7 @@ from rich.console import Console
 from .arithmetic import HALVED, WHOLE, arithmetic
 from .backend import on_tensorflow
 from .lending import lend_line_weights, load_line_teacher
-from .line_batches import plan_epoch, prepare_lines, sample_lines, validation_batches
+from .line_batches import LineBatch, learned_batches, plan_epoch, prepare_lines, sample_lines, validation_batches
 from .line_network import build_line_network, greedy_texts, keep_stages, predict_lines
 from .line_pool import LinePool
 from .line_recipe import LineRecipe
@@ -67,7 +67,8 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> Outcome:
             "schedule": round(done, 4),
             "loss": round(float(np.mean(losses)), 5),
             "lines_per_s": round(lines / seconds, 1),
-            "cer": _validate(state, pool, recipe.charset),
+            "cer": _read(state, pool, recipe.charset, validation_batches(pool)),
+            "cer_learned": _read(state, pool, recipe.charset, learned_batches(pool)),
         }
         state.keep(run, entry, lambda: _averaged_network(state, recipe, pool.height), console)
     return state.outcome()
@@ -131,11 +132,13 @@ def _epoch(
     return losses, lines
 
 
-def _validate(state: TrainingState, pool: LinePool, charset: str) -> dict[str, float]:
+def _read(
+    state: TrainingState, pool: LinePool, charset: str, batches: Iterable[tuple[list[int], LineBatch]]
+) -> dict[str, float]:
     """Character error rate of the averaged weights, in percent, by group."""
     read: dict[int, str] = {}
     with state.averaged():
-        for rows, batch in validation_batches(pool):
+        for rows, batch in batches:
             texts = greedy_texts(predict_lines(state.model, batch.lines), batch.steps.tolist(), charset)
             read |= dict(zip(rows, texts, strict=True))
     return {name: round(100 * rate, 3) for name, rate in pool.error_rates(read).items()}

@@ -132,7 +132,8 @@ class TrainingState:
     def keep(self, run: RunFiles, entry: dict[str, Any], best: Callable[[], Any], console: Console) -> None:
         """At the end of an epoch: log `entry`, write a checkpoint, and the model that `best` makes where it is that.
 
-        The entry has the epoch's mean loss, the validation figures, and what else is worth a line of log.jsonl.
+        The entry has the epoch's mean loss, the validation figures, and what else is worth a line of log.jsonl; with
+        the same figures of samples that are learned from, their mean is shown beside them.
         """
         figures = entry[self.figure]
         entry = {"epoch": self.epoch, "elapsed_s": round(self.elapsed, 1)} | entry
@@ -146,6 +147,8 @@ class TrainingState:
         shown = "  ".join(f"{name} {value:.2f}" for name, value in figures.items())
         rate = next(value for name, value in entry.items() if name.endswith("_per_s"))
         what = "CER % " if self.figure == "cer" else ""
+        if learned := entry.get(f"{self.figure}_learned"):
+            shown += f"  (of what it learns from: {sum(learned.values()) / len(learned):.2f})"
         console.print(f"epoch {self.epoch:3d}  loss {entry['loss']:.4f}  {rate}/s  {what}{shown}{star}", soft_wrap=True)
 
     def outcome(self) -> Outcome:

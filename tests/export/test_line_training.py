@@ -26,7 +26,7 @@ from edge_hwr.export.candidates import ExportOptions
 from edge_hwr.export.commands import export, train
 from edge_hwr.export.lending import lend_line_weights, lender_recipe, load_lender
 from edge_hwr.export.line_augmentation import LineAugmenter
-from edge_hwr.export.line_batches import plan_batches, plan_epoch, prepare_lines
+from edge_hwr.export.line_batches import learned_batches, plan_batches, plan_epoch, prepare_lines
 from edge_hwr.export.line_exporting import choose_calibration_lines, export_line_run
 from edge_hwr.export.line_loss import inconsistency
 from edge_hwr.export.line_network import build_line_network, predict_lines
@@ -84,6 +84,15 @@ def test_an_interrupted_training_goes_on_where_it_was(trained: Path):
     best = open_line_run(trained).best()
     assert best is not None
     assert best["cer"] == min((entry["cer"] for entry in entries), key=lambda cer: cer["drawn"])
+
+
+def test_what_is_learned_from_is_read_beside_what_is_held_out(trained: Path, pool: LinePool):
+    entries = [json.loads(line) for line in (trained / "log.jsonl").read_text("utf-8").splitlines()]
+    assert all(entry["cer_learned"].keys() == entry["cer"].keys() for entry in entries)
+    assert entries[-1]["cer_learned"]["drawn"] < entries[0]["cer_learned"]["drawn"]
+    rows = [row for part, _ in learned_batches(pool) for row in part]
+    assert rows
+    assert not pool.validation[rows].any()
 
 
 def test_a_finished_training_stays_as_it_is(trained: Path, tmp_path: Path):
