@@ -118,7 +118,7 @@ def evaluate(
         rows = _rows_of_lines(found) if isinstance(found, LineEvaluation) else _rows_of_glyphs(found)
         _print(rows if apart is None else [*rows, apart.row()])
     if write_report is not None:
-        write_report(predictions)  # behind the figures, which took minutes: the disk may be full
+        write_report(predictions, apart)  # behind the figures, which took minutes: the disk may be full
         if not as_json:
             click.echo(f"written: {report}/report.html")
 
@@ -179,7 +179,8 @@ def _rows_of_pages(result: PageEvaluation) -> list[tuple[str, str]]:
 def _load_report_writer(task: str) -> Callable[..., None]:
     """The function of the workstation's side, which draws with matplotlib: a Pi has neither, and needs neither.
 
-    It takes the report's folder, the bundle, the dataset, and the predictions of models of this task.
+    It takes the report's folder, the bundle, the dataset, the predictions of models of this task, and how these differ
+    from another model's, or None.
     """
     try:
         writer: Callable[..., None] = resolve_name(_REPORT_WRITERS[task])

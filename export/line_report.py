@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edge_hwr import metrics
 from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset, Sample
+from edge_hwr.evaluate_against import Difference
 from edge_hwr.evaluate_lines import LinePredictions, summarise_lines
 from edge_hwr.files import write_atomically
 from edge_hwr.line_preprocess import LinePreprocessing, prepare_line
@@ -34,8 +35,11 @@ _WIDEST = 1200
 """Of their pictures, in pixels."""
 
 
-def write_line_report(folder: Path, bundle: Bundle, dataset: Dataset, predictions: LinePredictions) -> None:
-    """Write `report.html` and its plots as PNG files into a folder that exists.
+def write_line_report(
+    folder: Path, bundle: Bundle, dataset: Dataset, predictions: LinePredictions, against: Difference | None = None
+) -> None:
+    """Write `report.html` and its plots as PNG files into a folder that exists; it tells how the model differs from the
+    one that it was measured `against`, if any.
 
     The page is whole in itself and needs nothing from the network. Beside it are `rates.png`, `confidence.png`,
     `characters.png`, `calibration.png` and `coverage.png`.
@@ -57,7 +61,7 @@ def write_line_report(folder: Path, bundle: Bundle, dataset: Dataset, prediction
     preprocessing = LinePreprocessing.from_json(bundle.metadata.preprocessing)
     order = sorted((line for line in lines if line.edits), key=lambda line: (-line.edits, -line.rate))
     worst = [_picture(line, dataset[line.index], preprocessing) for line in order[:_WORST]]
-    page = render_line_page(found, lines, confusion, added, plots, worst)
+    page = render_line_page(found, lines, confusion, added, plots, worst, against)
     write_atomically(folder / "report.html", page.encode())
 
 

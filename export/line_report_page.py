@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 from edge_hwr.evaluate import interval_row
+from edge_hwr.evaluate_against import Difference
 from edge_hwr.evaluate_lines import LineEvaluation
 
 from .confusion import NOTHING, Confusion
@@ -43,6 +44,7 @@ def render_line_page(
     added: Counter[str],
     plots: Mapping[str, Plot],
     worst: Sequence[WorstLine],
+    against: Difference | None = None,
 ) -> str:
     """The page; `plots` are "rates", "confidence", "characters" and "coverage", and "calibration" if anything was read.
 
@@ -69,14 +71,15 @@ def render_line_page(
     )
     title = f"{found.model} on {Path(found.dataset).name}"
     subtitle = f"{found.samples:,} lines, {sum(line.length for line in lines):,} characters"
-    return frame_page(title, subtitle, _figures(found, 1 - wrong / len(lines)), body, _STYLE)
+    return frame_page(title, subtitle, _figures(found, 1 - wrong / len(lines), against), body, _STYLE)
 
 
-def _figures(found: LineEvaluation, clean: float) -> Sequence[tuple[str, str]]:
+def _figures(found: LineEvaluation, clean: float, against: Difference | None) -> Sequence[tuple[str, str]]:
     return (
         *([("lexicon", found.lexicon)] if found.lexicon else []),
         ("character errors (CER)", f"{found.cer:.2%}"),
         *interval_row("CER", found.cer_interval),
+        *([against.row()] if against else []),
         ("word errors (WER)", f"{found.wer:.2%}"),
         ("CER without blanks", f"{found.cer_without_blanks:.2%}"),
         *([("outside its charset", f"{found.outside:.2%}")] if found.outside else []),

@@ -14,6 +14,7 @@ from edge_hwr import metrics
 from edge_hwr.bundle import Bundle
 from edge_hwr.datasets import Dataset
 from edge_hwr.evaluate import BARE, Predictions, summarise
+from edge_hwr.evaluate_against import Difference
 from edge_hwr.files import write_atomically
 from edge_hwr.preprocess import GlyphPreprocessing, preprocess_glyph
 
@@ -40,8 +41,11 @@ _SIDE = 112
 _COLUMNS = 4
 
 
-def write_report(folder: Path, bundle: Bundle, dataset: Dataset, predictions: Predictions) -> None:
-    """Write `report.html` and its plots as PNG files into a folder that exists.
+def write_report(
+    folder: Path, bundle: Bundle, dataset: Dataset, predictions: Predictions, against: Difference | None = None
+) -> None:
+    """Write `report.html` and its plots as PNG files into a folder that exists; it tells how the model differs from the
+    one that it was measured `against`, if any.
 
     The page is whole in itself and needs nothing from the network. Beside it are `confusion.png`, `classes.png`,
     `calibration.png`, `coverage.png`, and `errors.png` if any sample was read wrongly.
@@ -71,7 +75,7 @@ def write_report(folder: Path, bundle: Bundle, dataset: Dataset, predictions: Pr
         WorstError(error.name, error.truth, error.guess, error.confidence, _png(error.crop), _png(error.tensor))
         for error in errors
     ]
-    page = render_page(found, confusion, plots, shown)
+    page = render_page(found, confusion, plots, shown, against)
     write_atomically(folder / "report.html", page.encode())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from edge_hwr.evaluate import Evaluation, interval_row
+from edge_hwr.evaluate_against import Difference
 
 from .confusion import Confusion
 from .report_parts import Plot, classes_table, frame_page, inlined, mistakes_table, show_character, show_plot
@@ -33,7 +34,11 @@ class WorstError:
 
 
 def render_page(
-    found: Evaluation, confusion: Confusion, plots: Mapping[str, Plot], errors: Sequence[WorstError]
+    found: Evaluation,
+    confusion: Confusion,
+    plots: Mapping[str, Plot],
+    errors: Sequence[WorstError],
+    against: Difference | None = None,
 ) -> str:
     """The page; `plots` are "confusion", "classes", "calibration" and "coverage"."""
     wrong = round(found.error * found.samples)
@@ -47,16 +52,17 @@ def render_page(
         **{name: show_plot(plot, name) for name, plot in plots.items()},
     )
     title = f"{found.model} on {Path(found.dataset).name}"
-    return frame_page(title, f"{found.samples:,} samples", _figures(found), body, _STYLE)
+    return frame_page(title, f"{found.samples:,} samples", _figures(found, against), body, _STYLE)
 
 
-def _figures(found: Evaluation) -> Sequence[tuple[str, str]]:
+def _figures(found: Evaluation, against: Difference | None) -> Sequence[tuple[str, str]]:
     return (
         ("accuracy", f"{found.accuracy:.2%}"),
         ("ignoring case", f"{found.accuracy_caseless:.2%}"),
         ("among the set's characters", f"{found.accuracy_within_set:.2%}"),
         ("error", f"{found.error:.2%}"),
         *interval_row("error", found.error_interval),
+        *([against.row()] if against else []),
         ("error at 95 % coverage", f"{found.error_at_95_coverage:.2%}"),
         ("calibration error", f"{found.ece:.2%}"),
         ("rejected as unsure", f"{found.rejected:.2%}"),

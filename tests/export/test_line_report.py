@@ -105,6 +105,13 @@ def test_the_page_needs_nothing_from_elsewhere(line_bundle: Bundle, tmp_path: Pa
     assert "$" not in re.sub(r'base64,[^"]*', "", page), "nothing is left to be filled in"
 
 
+def test_a_report_tells_of_the_other_model(line_bundle: Bundle, tmp_path: Path) -> None:
+    lines, folder = write_lines(tmp_path / "lines", 6, seed=5), tmp_path / "report"
+    given = [str(line_bundle.path), str(lines), "--report", str(folder), "--against", "lines-nano"]
+    evaluate.main(given, standalone_mode=False)
+    assert "<dt>against lines-nano</dt>" in (folder / "report.html").read_text("utf-8")
+
+
 def test_without_errors_there_are_no_worst_lines(line_bundle: Bundle, tmp_path: Path) -> None:
     page = run(line_bundle, write_lines(tmp_path / "lines", 6, seed=5), tmp_path / "report")
     assert "Every line was read without an error" in page
