@@ -168,7 +168,9 @@ def _find_ink(grey: Grey, dead_zone: int) -> Grey | None:
     paper = _paper(grey)
     darker = np.asarray(cv2.subtract(paper, grey), np.uint8)
     # No pixel is darker by more than all of the paper's brightness: 16 bits hold the product.
-    shares = np.multiply(cv2.LUT(paper, _SHARE_OF), darker, dtype=np.uint16) >> 8
+    shares = np.asarray(cv2.LUT(paper, _SHARE_OF), np.uint16)
+    shares *= darker
+    shares >>= 8
     depth = _without_rules(shares.astype(np.uint8))
     counts = cv2.calcHist([depth], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     # As many of the darkest pixels as the barest line has, however much paper there is around.
