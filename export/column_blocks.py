@@ -16,12 +16,14 @@ import numpy.typing as npt
 from .silence import silenced
 
 _COLUMNS = 8
-"""To a block. Of 2 to 16 these are quickest on x86-64; the cores of Pis, emulated, run about as many instructions."""
+"""To a block. Of 2 to 16 these are quickest on x86-64; the cores of Pis, emulated, run about as many instructions with
+blocks as without."""
 
 _BESIDE = _COLUMNS // 2
-"""Results to a block: of a stride of two columns."""
+"""Columns of the result that a block gives, side by side: one for every two of its own."""
 
 _REACH = 3
+"""Rows and columns that a result is made of."""
 
 
 def block_columns(flatbuffer: bytes) -> bytes:
@@ -29,7 +31,7 @@ def block_columns(flatbuffer: bytes) -> bytes:
     a time then, of a width that is a multiple of eight.
 
     As it was comes back what does not begin as int8 line models do: with a convolution of 3 x 3 pixels, one channel and
-    a stride of two.
+    a stride of two, quantized by channel.
     """
     with silenced():
         from tensorflow.lite.python import schema_py_generated as schema
@@ -78,17 +80,19 @@ def blocked_kernel(kernel: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def is_blocked(kernel: npt.NDArray[Any]) -> bool:
     """Whether a kernel is such a one as `blocked_kernel` gives."""
-    return kernel.ndim == 4 and kernel.shape[1:] == (_REACH, 2, _COLUMNS) and len(kernel) % _BESIDE == 0
+    if kernel.ndim != 4 or kernel.shape[1:] != (_REACH, 2, _COLUMNS) or len(kernel) % _BESIDE:
+        return False
+    return np.array_equal(blocked_kernel(unblocked_kernel(kernel)), kernel)
 
 
 def unblocked_kernel(kernel: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The inverse of `blocked_kernel`."""
+    """The inverse of `blocked_kernel`: (channels, 3, 3, 1)."""
     first = kernel[: len(kernel) // _BESIDE]
     return first.reshape(len(first), _REACH, -1)[..., :_REACH, np.newaxis]
 
 
 def unblocked_bias(bias: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The bias that goes with an unblocked kernel."""
+    """The bias that goes with an unblocked kernel, (channels,), of the one that goes with it in blocks."""
     return bias[: len(bias) // _BESIDE]
 
 
@@ -105,12 +109,13 @@ def _first_convolution(model: Any, schema: Any) -> Any | None:
         schema.BuiltinOperator.CONV_2D,
     ]:
         return None
-    kernel = graph.tensors[convolution.inputs[1]]
+    kernel, *biases = (graph.tensors[index] for index in convolution.inputs[1:])
     options = convolution.builtinOptions
     sound = (
         list(convolution.inputs[:1]) == list(quantize.outputs)
-        and len(convolution.inputs) == 3
         and kernel.type == schema.TensorType.INT8
+        and [bias.type for bias in biases] == [schema.TensorType.INT32]
+        and all(len(tensor.quantization.scale) == kernel.shape[0] for tensor in (kernel, *biases))
         and list(kernel.shape[1:]) == [_REACH, _REACH, 1]
         and (options.strideH, options.strideW) == (2, 2)
         and options.padding == schema.Padding.SAME

@@ -3,7 +3,7 @@
 It takes (N, height, width, 1) float32 in 0..1, white ink on black, and gives logits (N, 1, steps, classes), one step
 for every 4 columns, the last class being CTC's blank. Convolutions with batch norm and ReLU6 shrink the picture to a
 sequence; depthwise-separable layers with residual connections and growing dilation then look left and right, as far as
-a word or two. All layers are 2-D: TFLite's 1-D ones reshape, and reshapes fix the width.
+a word or two. All layers are 2-D: of 1-D ones TFLite's converter makes reshapes that fix the width.
 """
 
 from __future__ import annotations

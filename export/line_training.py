@@ -67,8 +67,8 @@ def train_lines(run: LineRun, pool: LinePool, console: Console) -> Outcome:
             "schedule": round(done, 4),
             "loss": round(float(np.mean(losses)), 5),
             "lines_per_s": round(lines / seconds, 1),
-            "cer": _read(state, pool, recipe.charset, validation_batches(pool)),
-            "cer_learned": _read(state, pool, recipe.charset, learned_batches(pool)),
+            "cer": _error_rates(state, pool, recipe.charset, validation_batches(pool)),
+            "cer_learned": _error_rates(state, pool, recipe.charset, learned_batches(pool)),
         }
         state.keep(run, entry, lambda: _averaged_network(state, recipe, pool.height), console)
     return state.outcome()
@@ -132,10 +132,10 @@ def _epoch(
     return losses, lines
 
 
-def _read(
+def _error_rates(
     state: TrainingState, pool: LinePool, charset: str, batches: Iterable[tuple[list[int], LineBatch]]
 ) -> dict[str, float]:
-    """Character error rate of the averaged weights, in percent, by group."""
+    """Character error rate of the averaged weights on the lines of batches, in percent, by group."""
     read: dict[int, str] = {}
     with state.averaged():
         for rows, batch in batches:

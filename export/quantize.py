@@ -2,7 +2,8 @@
 
 The int8 model takes uint8 pictures as the preprocessing makes them (scale 1/255, zero point 0: the device feeds its
 bytes as they are), gives int8 logits, has per-channel weights and no float operation anywhere. The batch size stays
-free in all of them but the recurrent ones, and so does the width of lines.
+free in all of them but the recurrent ones, and so does the width of lines; of int8 line models `column_blocks` then
+makes what takes one line at a time.
 """
 
 from __future__ import annotations

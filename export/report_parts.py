@@ -100,7 +100,7 @@ h2 { margin: 2.5rem 0 .5rem; font-size: 1.2rem; }
 p, h2 small { max-width: 45rem; color: var(--soft); font-weight: normal; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; }
 dl div { padding: .6rem .8rem; border-radius: .5rem; background: var(--card); }
-dt { font-size: .8rem; color: var(--soft); }
+dt { font-size: .8rem; color: var(--soft); overflow-wrap: anywhere; }
 dd { margin: 0; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); gap: 0 2rem; }
 .plot { overflow-x: auto; }

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import keras
@@ -133,7 +134,7 @@ class TrainingState:
         """At the end of an epoch: log `entry`, write a checkpoint, and the model that `best` makes where it is that.
 
         The entry has the epoch's mean loss, the validation figures, and what else is worth a line of log.jsonl; with
-        the same figures of samples that are learned from, their mean is shown beside them.
+        the same figures of samples that are learned from, the means of both are shown.
         """
         figures = entry[self.figure]
         entry = {"epoch": self.epoch, "elapsed_s": round(self.elapsed, 1)} | entry
@@ -148,7 +149,8 @@ class TrainingState:
         rate = next(value for name, value in entry.items() if name.endswith("_per_s"))
         what = "CER % " if self.figure == "cer" else ""
         if learned := entry.get(f"{self.figure}_learned"):
-            shown += f"  (of what it learns from: {sum(learned.values()) / len(learned):.2f})"
+            held_out = [figures[name] for name in learned]
+            shown += f"  (held out {fmean(held_out):.2f}, learned from {fmean(learned.values()):.2f})"
         console.print(f"epoch {self.epoch:3d}  loss {entry['loss']:.4f}  {rate}/s  {what}{shown}{star}", soft_wrap=True)
 
     def outcome(self) -> Outcome:

@@ -349,6 +349,10 @@ def test_a_glyph_model_lends_nothing_to_lines(trained: Path, tmp_path: Path, len
 def test_a_bundle_lends_weights_and_is_averaged_with(trained: Path, tmp_path: Path, pool: LinePool):
     bundle = tmp_path / "tiny.tflite"
     export.main([str(trained), "-o", str(bundle), "--method", "ptq", "--max-drop", "100"], standalone_mode=False)
+    kernels = [
+        tensor["shape"] for tensor in Interpreter(model_content=open_bundle(bundle).flatbuffer).get_tensor_details()
+    ]
+    assert any(tuple(shape[1:]) == (3, 2, 8) for shape in kernels), "the first convolution is in blocks of columns"
     lines = np.stack([np.resize(pool.line(row), (48, 256)) for row in range(6)])[..., np.newaxis]
     own, lent = predict_lines(load_lender(trained), lines), predict_lines(load_lender(bundle, [lines]), lines)
     own, lent = (scores - scores.max(axis=2, keepdims=True) for scores in (own, lent))
