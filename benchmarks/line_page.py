@@ -141,7 +141,7 @@ def _beside(rows: Rows, times: Times, unit: str, lone: Times | None = None) -> s
             f"`{name}` reads a {unit} {_ratio(times, rapid, row):.1f} times as fast as RapidOCR{alone}, "
             f"with {share:.0%} of its CER."
         )
-    return fill(" ".join(sentences), 120)
+    return fill(" ".join(sentences), 120, break_on_hyphens=False)
 
 
 def _ratio(times: Times, one: dict[str, Any], other: dict[str, Any]) -> float:
