@@ -39,10 +39,10 @@ def block_columns(flatbuffer: bytes) -> bytes:
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(flatbuffer))
     graph = model.subgraphs[0]
-    first = _first_convolution(model, schema)
-    if first is None:
+    if not _begins_as_line_models_do(model, schema):
         return flatbuffer
-    line, convolution, result = first.inputs[0], first, first.outputs[0]
+    convolution = graph.operators[1]
+    line, result = convolution.inputs[0], convolution.outputs[0]
     kernel, bias = (graph.tensors[index] for index in convolution.inputs[1:])
     rows, columns, channels = (int(size) for size in graph.tensors[result].shape[1:])
     height = int(graph.tensors[line].shape[1])
@@ -61,8 +61,7 @@ def block_columns(flatbuffer: bytes) -> bytes:
     convolution.inputs, convolution.outputs = [blocked, *convolution.inputs[1:]], [together]
     convolution.builtinOptions.strideW = 1
 
-    place = next(at for at, operator in enumerate(graph.operators) if operator is convolution)
-    graph.operators[place : place + 1] = [
+    graph.operators[1:2] = [
         additions.reshape(line, blocked, (1, height, -1, _COLUMNS)),
         convolution,
         additions.reshape(together, result, (1, rows, -1, channels)),
@@ -96,11 +95,11 @@ def unblocked_bias(bias: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return bias[: len(bias) // _BESIDE]
 
 
-def _first_convolution(model: Any, schema: Any) -> Any | None:
-    """The operator that reads the quantized line, if it is what can be blocked."""
+def _begins_as_line_models_do(model: Any, schema: Any) -> bool:
+    """Whether the first operator quantizes the line, and the second is a convolution of it that can be blocked."""
     graph = model.subgraphs[0]
     if len(graph.operators) < 2 or len(model.subgraphs) > 1:
-        return None
+        return False
     quantize, convolution = graph.operators[:2]
     codes = [model.operatorCodes[operator.opcodeIndex] for operator in (quantize, convolution)]
     # The older of the two fields has no room for newer operators, the newer one is empty in some files.
@@ -108,10 +107,10 @@ def _first_convolution(model: Any, schema: Any) -> Any | None:
         schema.BuiltinOperator.QUANTIZE,
         schema.BuiltinOperator.CONV_2D,
     ]:
-        return None
+        return False
     kernel, *biases = (graph.tensors[index] for index in convolution.inputs[1:])
     options = convolution.builtinOptions
-    sound = (
+    return (
         list(convolution.inputs[:1]) == list(quantize.outputs)
         and kernel.type == schema.TensorType.INT8
         and [bias.type for bias in biases] == [schema.TensorType.INT32]
@@ -121,7 +120,6 @@ def _first_convolution(model: Any, schema: Any) -> Any | None:
         and options.padding == schema.Padding.SAME
         and (options.dilationHFactor, options.dilationWFactor) == (1, 1)
     )
-    return convolution if sound else None
 
 
 class _Additions:
