@@ -136,11 +136,14 @@ def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, writ
     usual_rise, usual_drop = np.median(rise[enough]), np.median(drop[enough])
     places = []
     for k, parts in zip(enough.tolist(), stretches, strict=True):
-        own = np.sort(x[name == k])
+        mine = np.flatnonzero(name == k)
+        mine = mine[np.argsort(x[mine], kind="stable")]
+        own = x[mine]
         for first, last in parts:
             low, high = np.searchsorted(own, (first * COLUMN, last * COLUMN))
             left, right = int(own[low]), int(own[high - 1]) + 1
-            if right - left < 0.4 * height:
+            # A one alone in its cell is as high as letters are.
+            if right - left < 0.4 * height and np.ptp(y[mine[low:high]]) + 1 < 0.8 * height:
                 continue
             above, below = max(rise[k], 0.8 * usual_rise), max(drop[k], 0.8 * usual_drop)
             places.append(LinePlace(courses[k], left, right, float(rise[k]), float(drop[k]), above, below, k, owner))

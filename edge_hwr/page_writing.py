@@ -18,6 +18,7 @@ from edge_hwr.ruling import find_ruling
 from edge_hwr.ruling_courses import find_continuations
 from edge_hwr.squared_paper import DARK_RULES, find_rules, find_squares
 from edge_hwr.upright import Upright
+from edge_hwr.walls import find_walls
 
 LEAST_DARKNESS, FAINTEST = 0.4, 0.15
 """A line, or a component, whose darkest ink is less dark than the first share of what is usual on the page is a fold or
@@ -42,6 +43,10 @@ components, the largest, are looked at for that."""
 
 _RULE_LENGTH = 50
 """Straight runs of so many pixels of the reduced picture are ruling."""
+
+
+_WALL = 3
+"""Upright lines so much longer than the letters are high are no letters but margins, and walls of tables."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +92,12 @@ def find_writing(upright: Upright) -> Writing:
     w, h, area = components[:, 2], components[:, 3], components[:, 4]
     solid = (4 * w > h) & (h >= 4) & (w >= 3) & ~_surround(components)
     height = typical_height(components[solid], mask.shape)
+    walls, parts = find_walls(ruling, labels, components, max(_RULE_LENGTH, round(_WALL * height)))
+    if walls.any():
+        kept = np.flatnonzero(~parts)
+        labels, components, solid = *_chosen(labels, components, kept), solid[kept]
+        w, h, area = components[:, 2], components[:, 3], components[:, 4]
+        printed = _union(walls, printed)
     large = np.maximum(w, h) > 2.2 * height
     written = solid & (h >= 0.35 * height) & (w >= 0.25 * height) & (h <= 6 * height) & ~(large & (area < 0.1 * w * h))
     blot = _are_blots(mask, labels, components, height, written)
@@ -111,7 +122,11 @@ def find_writing(upright: Upright) -> Writing:
 
 def _with(taken: Grey, printed: Grey) -> Grey:
     """What a page is printed with, and what else is taken out of it for good, with the rim of either."""
-    return np.where(cv2.dilate(taken, np.ones((3, 3), np.uint8)) > 0, np.uint8(255), printed)
+    return _union(np.asarray(cv2.dilate(taken, np.ones((3, 3), np.uint8)), np.uint8), printed)
+
+
+def _union(taken: Grey, printed: Grey) -> Grey:
+    return np.where(taken > 0, np.uint8(255), printed)
 
 
 def _surround(components: NDArray[np.int32]) -> NDArray[np.bool_]:
