@@ -189,9 +189,13 @@ def _find(name_or_path: str | Path) -> Path:
     shipped = shipped_bundles()
     if str(name_or_path) in shipped:
         return SHIPPED / f"{path}.tflite"
-    if path.is_dir():
+    try:
+        folder, there = path.is_dir(), path.exists()
+    except OSError as error:  # a folder on the way to it that may not be looked into
+        raise BundleError(f"model {path}: {error.strerror}") from error
+    if folder:
         raise BundleError(f"model {path}: a folder, not a bundle")
-    if not path.exists():
+    if not there:
         raise BundleError(f"model {path}: no such file, nor a model that ships ({', '.join(shipped) or 'none does'})")
     return path
 

@@ -68,18 +68,17 @@ def read(
     for image, name in zip(images, names, strict=True):
         try:
             reading = _read(reader, image)
-            if annotated is not None:
+            if as_json:
+                click.echo(json.dumps({"image": shown(image), **reading.to_json()}, ensure_ascii=False))
+            else:
+                advice = advise(reading, model, held=reader.held_to_words)
+                _print_reading(image, reading, advice, headed=len(images) > 1)
+            sys.stdout.flush()
+            if annotated is not None:  # what was read is not lost where this cannot be written
                 write_picture(annotated / name, annotate(read_colour_picture(image), reading))
         except PictureError as error:
             click.echo(f"edge-hwr: error: {error}", err=True)
             failed = True
-            continue
-        if as_json:
-            click.echo(json.dumps({"image": shown(image), **reading.to_json()}, ensure_ascii=False))
-        else:
-            advice = advise(reading, model, held=reader.held_to_words)
-            _print_reading(image, reading, advice, headed=len(images) > 1)
-        sys.stdout.flush()
     return 1 if failed else 0
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,10 @@ class Sample:
 
 
 class Dataset:
-    """Samples in a fixed order, each decoded when it is asked for; `writers` tells whose each is."""
+    """Samples in a fixed order, each decoded when it is asked for; `writers` tells whose each is.
+
+    Texts are in Unicode's composed form (NFC): file systems and keyboards of some systems take accents apart.
+    """
 
     def __init__(
         self,
@@ -56,7 +60,7 @@ class Dataset:
     ) -> None:
         self.name = name
         self.names = tuple(names)
-        self.texts = tuple(texts)
+        self.texts = tuple(normalize("NFC", text) for text in texts)
         self.writers = self.names if writers is None else tuple(writers)
         self._picture_of = picture_of
 
@@ -84,9 +88,9 @@ def open_dataset(path: str | Path) -> Dataset:
     `DatasetError` tells what is wrong with it.
     """
     path = file_path(path)
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise DatasetError(f"dataset {path}: neither a file nor a folder")
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DatasetError(f"dataset {path}: neither a file nor a folder")
         if path.is_dir():
             return from_table(open_table(path))
         if path.suffix == ".npz":

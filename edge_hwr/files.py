@@ -10,6 +10,9 @@ from pathlib import Path
 
 from edge_hwr.errors import UsageError
 
+_LONGEST_START = 200
+"""Bytes of a name that a temporary file beside it begins with."""
+
 
 def file_path(name: object) -> Path:
     """The path of a file that somebody names; `UsageError` for what names none."""
@@ -42,7 +45,9 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     path = Path(os.path.realpath(path))
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, "not a file", str(path))
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # A name may have 255 bytes: what is added to it must not be what makes it too long.
+    start = os.fsdecode(os.fsencode(path.name)[:_LONGEST_START])
+    partial = path.with_name(f".{start}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             if path.exists():  # what others may not read stays so

@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import BinaryIO, cast
 
 # Two threads that swap the descriptor at once would each keep the other's substitute as the original.
 _lock = threading.Lock()
@@ -23,11 +24,18 @@ def native_messages_dropped() -> Iterator[None]:
 def native_messages_caught() -> Iterator[bytearray]:
     """Catch what is written to file descriptor 2 meanwhile; what it gives holds that afterwards."""
     caught = bytearray()
-    with tempfile.TemporaryFile() as file:
+    with _nameless_file() as file:
         with _swapped(file.fileno()):
             yield caught
         file.seek(0)
         caught += file.read()
+
+
+def _nameless_file() -> BinaryIO:
+    """In memory where the system can: a full disk is no reason for no picture to be read."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("messages"), "w+b")
+    return cast(BinaryIO, tempfile.TemporaryFile())
 
 
 @contextlib.contextmanager

@@ -36,6 +36,9 @@ _LIGHT, _DARK, _DARK_SHARE = 180, 128, 0.02
 """Strokes on nothing whose mean brightness is more than the first, of 255, were not written on white, unless this share
 of them is darker than the second: with dark ink, what is light is a card or a highlighter."""
 
+_SAMPLED_COVER, _ROWS = 4_000_000, 64
+"""Pixels that tell whether strokes are light, of a larger picture; rows that are blended at a time."""
+
 _LEAST_CONTRAST = 60
 """Of 255: a picture with less between its darkest and its brightest shows no writing in either."""
 
@@ -71,7 +74,8 @@ def write_picture(path: str | Path, picture: Picture) -> None:
     except cv2.error as error:
         raise PictureError(f"{path}: cannot write pictures as {path.suffix or 'a file without suffix'}") from error
     if not written:
-        raise PictureError(f"{path}: the picture could not be encoded")
+        height, width = picture.shape[:2]
+        raise PictureError(f"{path}: {width}x{height} pixels do not fit into a {path.suffix}: scale the picture down")
     try:
         write_atomically(path, data.tobytes())
     except OSError as error:
@@ -90,9 +94,10 @@ def is_light_on_dark(grey: Picture) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    if path.is_dir():
-        raise PictureError(f"{path}: a folder: name the pictures in it, or read all by `edge-hwr run --source {path}`")
     try:
+        if path.is_dir():
+            folder = f"{path}: a folder: name the pictures in it, or read all by `edge-hwr run --source {path}`"
+            raise PictureError(folder)
         if path.is_file() and path.stat().st_size > _MOST_BYTES:
             raise PictureError(f"{path}: too large for a picture ({path.stat().st_size:,} bytes)")
         return read_file(path)
@@ -123,7 +128,7 @@ def _decode(data: bytes, name: str, mode: int) -> Picture:
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error:
         picture = None
-    if picture is None:
+    if picture is None or picture.dtype.kind != "u":
         raise PictureError(f"{name}: damaged, or of a kind that is not read: save it as PNG or JPEG")
     if any(message in messages for message in _DAMAGE):
         raise PictureError(f"{name}: damaged: copy it again")
@@ -148,14 +153,26 @@ def _on_paper(picture: NDArray[Any], mode: int) -> Picture:
     if picture.dtype != np.uint8:
         picture = cv2.convertScaleAbs(picture, alpha=255 / np.iinfo(picture.dtype).max)
     if picture.ndim == 3 and picture.shape[2] == 4:
-        cover = picture[..., 3:].astype(np.float32) / 255
-        paper = 0 if _is_light(np.ascontiguousarray(picture[..., :3]), cover[..., 0]) else 255
-        picture = np.rint(picture[..., :3] * cover + paper * (1 - cover)).astype(np.uint8)
+        picture = _blended(np.asarray(picture, np.uint8))
     if mode == cv2.IMREAD_GRAYSCALE and picture.ndim == 3:
         picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     elif mode == cv2.IMREAD_COLOR and picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     return np.asarray(picture, np.uint8)
+
+
+def _blended(picture: Picture) -> Picture:
+    """BGRA on its paper, BGR."""
+    step = max(1, isqrt(picture.shape[0] * picture.shape[1] // _SAMPLED_COVER))
+    sample = np.ascontiguousarray(picture[::step, ::step])
+    paper = 0 if _is_light(sample[..., :3].copy(), sample[..., 3].astype(np.float32) / 255) else 255
+    blended = np.empty((*picture.shape[:2], 3), np.uint8)
+    # Some rows at a time: a large picture of floating-point numbers would take the memory of a small board.
+    for top in range(0, len(picture), _ROWS):
+        rows = picture[top : top + _ROWS]
+        cover = rows[..., 3:].astype(np.float32) / 255
+        blended[top : top + _ROWS] = np.rint(rows[..., :3] * cover + paper * (1 - cover))
+    return blended
 
 
 def _is_light(colours: Picture, cover: NDArray[Any]) -> bool:

@@ -129,15 +129,19 @@ def _orientation(exif: bytes) -> int:
 
 
 def _tags(data: bytes) -> tuple[dict[int, int], bool]:
-    """The whole numbers of the first directory of TIFF data by tag, and whether there is another directory."""
+    """The whole numbers of the first directory of TIFF data by tag, the first of several, and whether there is another
+    directory."""
     order = "<" if data[:2] == b"II" else ">"
     (directory,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, directory)
     tags = {}
     for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if kind in (3, 4):  # SHORT and LONG stand in the entry itself
-            (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
+        tag, kind, values = struct.unpack_from(order + "HHI", data, entry)
+        if kind in (3, 4):  # SHORT and LONG stand in the entry itself, unless they are too many
+            one, place = "H" if kind == 3 else "I", entry + 8
+            if values * struct.calcsize("=" + one) > 4:
+                (place,) = struct.unpack_from(order + "I", data, place)
+            (tags[tag],) = struct.unpack_from(order + one, data, place)
     end = directory + 2 + 12 * count
     return tags, any(data[end : end + 4])
 

@@ -122,6 +122,11 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, opened: Callable[[Path], objec
         opened(tmp_path / "pipe.tflite")
 
 
+def test_a_name_that_is_too_long_is_told() -> None:
+    with pytest.raises(BundleError, match="File name too long"):
+        open_bundle("a" * 300)
+
+
 def test_what_is_no_bundle_at_all(tmp_path: Path) -> None:
     (tmp_path / "empty.tflite").touch()
     (tmp_path / "text.tflite").write_text("not a model, but long enough to have an end and a beginning\n" * 9)

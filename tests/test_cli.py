@@ -163,6 +163,25 @@ def test_read_says_where_it_cannot_annotate(edge_hwr, drawn_bundle: Bundle, page
     assert str(page / "below") in called.error
 
 
+def test_what_was_read_is_not_lost_where_it_cannot_be_drawn(  # type: ignore[no-untyped-def]
+    edge_hwr, drawn_bundle: Bundle, page: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "page.jpg").mkdir(parents=True)
+    plain = edge_hwr("read", page, "--model", drawn_bundle.path)
+    called = edge_hwr("read", page, "--annotate", tmp_path / "out", "--model", drawn_bundle.path)
+    assert (called.code, called.out) == (1, plain.out)
+    assert called.error.endswith("page.jpg: Is a directory\n")
+
+
+def test_a_name_that_no_file_may_have_keeps_no_other_from_being_read(  # type: ignore[no-untyped-def]
+    edge_hwr, drawn_bundle: Bundle, page: Path
+) -> None:
+    called = edge_hwr("read", "a" * 300, page, "--model", drawn_bundle.path)
+    assert called.code == 1
+    assert called.err == f"edge-hwr: error: {'a' * 300}: File name too long\n"
+    assert str(page) in called.out
+
+
 def test_models_lists_what_ships(
     edge_hwr,
     drawn_bundle: Bundle,

@@ -228,6 +228,20 @@ def test_a_table_with_a_fault(folder: Path, tmp_path: Path, table: str, message:
         open_dataset(zipped(folder, tmp_path / "hand.zip"))
 
 
+def test_accents_that_are_taken_apart_are_put_together(folder: Path) -> None:
+    """File systems and keyboards of macOS take them apart."""
+    apart = folder / "e\u0301"
+    apart.mkdir()
+    (folder / "labels.tsv").unlink()
+    write_picture(apart / "1.png", np.full((9, 9), 255, np.uint8))
+    assert open_dataset(folder).texts == ("é",)
+
+
+def test_a_name_that_is_too_long_is_told() -> None:
+    with pytest.raises(DatasetError, match="File name too long"):
+        open_dataset("a" * 300)
+
+
 def test_a_table_that_is_not_utf8(folder: Path) -> None:
     (folder / "labels.tsv").write_bytes(b"file\ttext\na.png\t\xe9\n")
     with pytest.raises(DatasetError, match="not UTF-8"):

@@ -254,6 +254,52 @@ def grey_with_alpha(cover: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+def test_a_transparent_tiff_of_floating_point_is_told(tmp_path: Path) -> None:
+    """The formats of its four samples do not stand in the entry of the directory, but where it points to."""
+    page = np.ones((2, 3, 4), np.float32)
+    samples = {256: [3], 257: [2], 258: [32] * 4, 259: [1], 262: [2], 273: [0], 277: [4], 278: [2], 279: [page.nbytes],
+               338: [2], 339: [3] * 4}  # fmt: skip
+    behind = 8 + 2 + 12 * len(samples) + 4
+    entries, values = b"", b""
+    for tag, numbers in samples.items():
+        kind = "I" if tag in (273, 279) else "H"
+        raw = struct.pack(f"<{len(numbers)}{kind}", *numbers)
+        if len(raw) > 4:
+            raw, values = struct.pack("<I", behind + len(values)), values + raw
+        if tag == 273:
+            raw = struct.pack("<I", behind + 16)
+        entries += struct.pack("<HHI", tag, 4 if kind == "I" else 3, len(numbers)) + raw.ljust(4, b"\0")
+    start = struct.pack("<2sHIH", b"II", 42, 8, len(samples))
+    (tmp_path / "float.tif").write_bytes(start + entries + bytes(4) + values + page.tobytes())
+    assert picture_header((tmp_path / "float.tif").read_bytes()) == Header(3, 2, True)
+    with pytest.raises(PictureError, match="of a kind that is not read: save it as PNG or JPEG"):
+        read_picture(tmp_path / "float.tif")
+
+
+def test_pictures_are_read_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_picture(tmp_path / "page.png", sheet(60, 40))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    assert read_picture(tmp_path / "page.png").shape == (40, 60)
+
+
+def test_a_large_picture_of_strokes_on_nothing_takes_little_memory(tmp_path: Path) -> None:
+    strokes = np.zeros((3000, 4000, 4), np.uint8)
+    strokes[1000:1100, 500:3500, 3] = 255
+    write_picture(tmp_path / "note.png", strokes)
+    code = (
+        "import resource, sys; from edge_hwr import read_picture\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "before = peak(); picture = read_picture(sys.argv[1])\n"
+        "print((peak() - before) / picture.size, picture[1050, 2000], picture[10, 10])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "note.png")], capture_output=True, text=True, check=True, timeout=60
+    )
+    taken, stroke, paper = done.stdout.split()
+    assert (stroke, paper) == ("0", "255")
+    assert float(taken) < 16
+
+
 def test_transparent_webp(tmp_path: Path) -> None:
     page = np.full((90, 120), 255, np.uint8)
     write(page, "42", 20, 60)
@@ -281,6 +327,11 @@ def test_formats_that_are_not_read_are_named(tmp_path: Path, begin: bytes, named
     (tmp_path / "picture").write_bytes(begin + bytes(100))
     with pytest.raises(PictureError, match=f"{named}, which is not read: save it as"):
         read_picture(tmp_path / "picture")
+
+
+def test_a_name_that_is_too_long_is_told() -> None:
+    with pytest.raises(PictureError, match="File name too long"):
+        read_picture("a" * 300)
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
@@ -328,6 +379,18 @@ def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
     write_picture(tmp_path / f"out{suffix}", page)
     assert np.abs(read_picture(tmp_path / f"out{suffix}").astype(int) - page).max() <= 3
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_name_may_be_as_long_as_names_may_be(tmp_path: Path) -> None:
+    path = tmp_path / ("写" * 83 + ".png")
+    write_picture(path, sheet(60, 40))
+    assert read_picture(path).shape == (40, 60)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_picture_that_no_file_of_its_kind_can_hold_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"70000x4 pixels do not fit into a \.jpg: scale the picture down"):
+        write_picture(tmp_path / "strip.jpg", np.zeros((4, 70000), np.uint8))
 
 
 def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
