@@ -28,6 +28,9 @@ _LEAST_PIECES, _SPREAD = 6, 1.3
 """The pieces of ink of one line, so many at least, stand less far above and below it, in heights of theirs; of several
 lines of smaller writing they stand further."""
 
+_AROUND = 2
+"""Bare paper above and below such a line, in the same heights, that its lines are looked for in."""
+
 _MOST_ALONE = 0.25
 """Of the writing's ink: so much may stand away from all lines, and is looked at once more for lines of its own: beside
 long lines a character alone, the number of a page or of an item, is too little to be one."""
@@ -78,10 +81,12 @@ def _crowds(courses: list[Course], owner: NDArray[np.int16], writing: Writing) -
         height = weighted_median(h, h)
         low, high = np.percentile(y + h / 2 - course.at(x + w / 2), (10, 90))
         if high - low > _SPREAD * height:
-            mask = _mask(writing, own)
+            # Its rows alone: a page of many such lines would take minutes.
+            top = max(int(y.min() - _AROUND * height), 0)
+            mask = _mask(writing, own, slice(top, int((y + h).max() + _AROUND * height)))
             smaller = find_courses(mask, line_pitch(mask, height))
             if len(smaller) > 1:
-                crowds[line] = smaller
+                crowds[line] = [course.lower(top) for course in smaller]
     return crowds
 
 
@@ -98,9 +103,9 @@ def together(some: list[LinePlace], more: list[LinePlace]) -> list[LinePlace]:
     ]
 
 
-def _mask(writing: Writing, which: NDArray[np.bool_]) -> Grey:
-    """Some of the components, 255 on ink."""
-    return np.append(False, which).astype(np.uint8)[writing.labels] * np.uint8(255)
+def _mask(writing: Writing, which: NDArray[np.bool_], rows: slice = slice(None)) -> Grey:
+    """Some of the components, 255 on ink, in these rows."""
+    return np.append(False, which).astype(np.uint8)[writing.labels[rows]] * np.uint8(255)
 
 
 def _measure(owner: NDArray[np.int16], courses: list[Course], pitch: float, writing: Writing) -> list[LinePlace]:

@@ -8,7 +8,7 @@ S. Bukhari, F. Shafait, T. Breuel, "Script-independent handwritten textlines seg
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -37,6 +37,10 @@ class Course:
     def at(self, x: NDArray[Any] | float) -> Values:
         """Row of the middle at `x`; beyond the ends the line goes on level."""
         return np.asarray(np.polyval(self.middle, np.clip(x, self.left, self.right)), np.float64)
+
+    def lower(self, rows: int) -> Course:
+        """The same, so many rows further down."""
+        return replace(self, middle=np.append(self.middle[:-1], self.middle[-1] + rows))
 
 
 def find_courses(mask: Grey, pitch: float) -> list[Course]:
