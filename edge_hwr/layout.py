@@ -28,6 +28,8 @@ LEAST_HEIGHT = 5
 _FINE_SIDE = 400
 """Frames no longer than this are looked at in full; each further `_COARSE_SIDE` halves, thirds, … the resolution."""
 _COARSE_SIDE = 1400
+_LONGEST = 3
+"""A strip that is longer for its width is looked at as this part of it would be."""
 
 _ONE_PIECE = 0.88
 """A larger share of the ink than that of the lines around a puzzle, or of the edges of a sheet."""
@@ -90,8 +92,10 @@ def find_glyphs(grey: Grey, *, marks: bool = False, ink: Ink | None = None) -> L
 
 def find_frame_ink(grey: Grey) -> Ink:
     """The ink of a frame, uint8 (H, W), as glyphs are looked for in it."""
-    # However long a strip is, of its height something must be left.
-    return find_ink(grey, min(reduction_for(max(grey.shape)), min(grey.shape)))
+    # What is on a long strip, as a roll of a till, is as large as on a frame of its width; and of its height something
+    # must be left.
+    side = min(max(grey.shape), _LONGEST * min(grey.shape))
+    return find_ink(grey, min(reduction_for(side), min(grey.shape)))
 
 
 def isolate_glyph(grey: Grey) -> Layout:

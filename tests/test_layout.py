@@ -136,6 +136,15 @@ def test_any_picture_gives_boxes_within_it(width: int, height: int, seed: int, k
             assert 0 <= y < y + h <= height
 
 
+@pytest.mark.parametrize(("width", "height"), [(800, 9600), (16000, 120)])
+def test_glyphs_are_found_all_along_a_roll(width: int, height: int):
+    page = sheet(width, height)
+    places = [(x, y) for y in range(100, height, 160) for x in range(60, width - 60, 340)]
+    for x, y in places:
+        write(page, "358", x, y, size=40, pen=4, pitch=40)
+    assert len(find_glyphs(page)) == 3 * len(places)
+
+
 @pytest.mark.parametrize("size", [(1, 2000), (2, 1280), (3, 9000), (2000, 1), (1, 1)])
 def test_thin_strips_hold_no_glyphs_and_do_no_harm(size: tuple[int, int]):
     strip = np.full(size, 220, np.uint8)
