@@ -154,13 +154,27 @@ def _one_below_the_other(layouts: Sequence[PageLayout]) -> PageLayout:
     if len(layouts) == 1:
         return layouts[0]
     first, lines, bottom = layouts[0], [], 0.0
-    for layout in layouts:
+    for layout in _in_rows(layouts):
         places = layout.extents() * (first.pitch / layout.pitch)
         places[:, 1] += bottom - places[:, 1].min()
         bottom = float((places[:, 1] + places[:, 3]).max()) + _BETWEEN_SHEETS * first.pitch
         for line, (left, top, width, height) in zip(layout.lines, places.tolist(), strict=True):
             lines.append(replace(line, extent=(left, top, width, height)))
     return replace(first, lines=tuple(lines))
+
+
+def _in_rows(layouts: Sequence[PageLayout]) -> list[PageLayout]:
+    """Sheets from top to bottom, and from left to right those that lie beside each other."""
+    boxes = {id(layout): cv2.boundingRect(np.asarray(layout.sheet, np.float32)) for layout in layouts}
+    rows: list[list[PageLayout]] = []
+    for layout in sorted(layouts, key=lambda layout: boxes[id(layout)][1]):
+        _, y, _, height = boxes[id(layout)]
+        _, top, _, least = boxes[id(rows[-1][0])] if rows else (0, 0, 0, 0)
+        if rows and y - top < 0.5 * min(height, least):
+            rows[-1].append(layout)
+        else:
+            rows.append([layout])
+    return [layout for row in rows for layout in sorted(row, key=lambda layout: boxes[id(layout)][0])]
 
 
 def _is_on(sheet: Quad | None, line: TextLine) -> bool:

@@ -31,6 +31,10 @@ _CLEAR_EDGE = 0.15
 """The least step of an edge that votes."""
 _LEAST_SUPPORT = 0.55
 """The share of each side that has to be a clear edge."""
+_SUPPORT_ALONE = 0.85
+"""The same share for one of the notes that lie side by side."""
+_BESIDE = 3
+"""By so many pixels of that picture one of them may reach out of the outline of all."""
 _PAINTED, _RIM = 1.06, 0.02
 """A sheet is painted over with so much of what it lies on, by what is around that: a share of the picture's side."""
 LEAST_SHARE = 0.12
@@ -59,9 +63,18 @@ def find_sheet(grey: Grey, *, least_share: float = LEAST_SHARE) -> Quad | None:
     if len(lines) == 0:
         return None
     corners = _corners(lines, width, height)
-    score = np.where(_page_like(corners, width, height, least_share), _score(down, across, lines, corners), 0.0)
+    score, clear = _score(down, across, lines, corners)
+    score[~_page_like(corners, width, height, least_share)] = 0.0
     best = int(np.argmax(score))
-    return None if score[best] == 0 else np.asarray((corners[best] + 0.5) * factor - 0.5, np.float32)
+    if score[best] == 0:
+        return None
+    torn = _are_torn(clear)
+    if torn[best]:
+        low, high = corners[best].min(axis=0) - _BESIDE, corners[best].max(axis=0) + _BESIDE
+        part = ((corners >= low) & (corners <= high)).all(axis=(1, 2)) & ~torn
+        alone = score * (part & (clear.mean(axis=2) >= _SUPPORT_ALONE).all(axis=1))
+        best = int(np.argmax(alone)) if alone.any() else best
+    return np.asarray((corners[best] + 0.5) * factor - 0.5, np.float32)
 
 
 def paint_over(grey: Grey, sheet: Quad) -> Grey:
@@ -144,11 +157,21 @@ def _page_like(corners: Quad, width: int, height: int, least_share: float) -> ND
     return np.asarray(inside & long & round_about & (area >= least_share * width * height), np.bool_)
 
 
+def _are_torn(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of which outlines (N, 4, places: where a side is a clear edge) two opposite sides have a gap in the same place:
+    these are notes side by side, taken for one sheet."""
+    top, right, bottom, left = np.moveaxis(~clear[:, :, _CORNER:-_CORNER], 1, 0)
+    gaps = np.stack([top & bottom[:, ::-1], left & right[:, ::-1]])
+    return np.asarray((gaps[..., 1:] & gaps[..., :-1]).any(axis=(0, 2)), np.bool_)
+
+
 def _score(
     down: NDArray[np.float32], across: NDArray[np.float32], lines: NDArray[np.float64], corners: Quad
-) -> NDArray[np.float64]:
-    """The length of clear edge along each outline, in pixels; 0 where one of the sides lacks one."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The length of clear edge along each outline, in pixels, 0 where one of the sides lacks one; and whether the edge
+    is clear at places along each side, (N, 4, places). The border of the picture is."""
     total, whole = np.zeros(len(corners)), np.ones(len(corners), np.bool_)
+    places = np.ones((len(corners), 4, len(_ALONG)), np.bool_)
     ends = np.roll(corners, -1, axis=1)
     for index, edges in enumerate((down, -across, -down, across)):
         # A sheet that curls leaves its chord by a pixel or two.
@@ -161,12 +184,15 @@ def _score(
         row = np.clip(np.round(points[..., 1]).astype(np.intp), 0, near.shape[0] - 1)
         found = near[row, column]
         border = np.isnan(lines[:, index, 0])
-        whole &= border | ((found > _CLEAR_EDGE).mean(axis=1) >= _LEAST_SUPPORT)
+        places[:, index] = border[:, None] | (found > _CLEAR_EDGE)
+        whole &= places[:, index].mean(axis=1) >= _LEAST_SUPPORT
         clear = np.clip(found, 0, _FULL_EDGE).mean(axis=1) * np.linalg.norm(end - start, axis=2)[:, 0]
         total += np.where(border, 0.0, clear)
-    return np.where(whole, total, 0.0)
+    return np.where(whole, total, 0.0), places
 
 
 _BORDER = (float("nan"), float("nan"))
 _ALONG = np.linspace(0.03, 0.97, 32, dtype=np.float32)[:, None]
+_CORNER = 3
+"""Of these places, so many from each corner may be rounded or dog-eared."""
 _ACROSS_EDGE = np.ones((5, 1), np.uint8)

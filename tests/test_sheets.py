@@ -52,6 +52,18 @@ def test_a_note_beside_a_card_is_read_after_it(crops: list[Grey]) -> None:
     assert_reads(lines, [*CARD, "thank you for the three books", "Dear Anna"])
 
 
+@pytest.mark.parametrize("below", [False, True], ids=["beside", "below"])
+def test_notes_as_large_as_each_other_are_read_one_by_one(crops: list[Grey], below: bool) -> None:
+    """Their edges lie on the same lines, as those of one sheet would."""
+    rng = np.random.default_rng(3)
+    desk = np.asarray(cv2.GaussianBlur(rng.normal(80, 12, (1500, 1700)), (0, 0), 2).clip(0, 255), np.uint8)
+    lay(desk, sheet(crops[1:3], 640, 560, 225), 140, 130, 0)
+    lay(desk, sheet([crops[3], crops[0]], 640, 560, 215), *((140, 810) if below else (900, 130)), 0)
+    reading = PageReader(open_bundle("lines")).read(desk)
+    lines = [line.text.rstrip(",.") for line in reading.lines]
+    assert_reads(lines, [CARD[1], CARD[2], CARD[3], CARD[0]])
+
+
 def test_a_sheet_that_is_painted_over_is_found_no_more(crops: list[Grey]) -> None:
     desk = np.full((900, 1400), 80, np.uint8)
     lay(desk, sheet(crops[:4], 640, 640, 235), 90, 110, 3)
