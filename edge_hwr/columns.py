@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_hwr.table_cells import are_level, is_table
+
 Interval = tuple[int, int]
 
 _LEAST_GUTTER = 2.0
@@ -23,8 +25,6 @@ are not level with each other, count as one."""
 _LABEL, _LABELS = 1.6, 0.75
 """No wider, in pitches, are the numbers of lists and tables: a column of which so many are is read row by row with what
 stands beside it."""
-_LEAST_COLUMNS, _WIDEST_CELL = 3, 8.0
-"""A table has so many columns, and cells no wider, in pitches."""
 _FARTHEST = 3.0
 """Lines that are further from each other, in distances from line to line, are not of one column."""
 
@@ -200,7 +200,7 @@ def _halves(
     order = np.argsort(first, kind="stable")
     across = [which[k] for k in order]
     free = first[order][1:] - np.maximum.accumulate(last[order])[:-1]
-    if _is_table([across[a:b] for a, b in pairwise(_bounds(free, pitch))], boxes, pitch):
+    if is_table(which, boxes, pitch):
         return None, True
     labelled = False
     for cut in np.argsort(-free, kind="stable").tolist():
@@ -209,30 +209,11 @@ def _halves(
         left, right = across[: cut + 1], across[cut + 1 :]
         if min(len(left), len(right)) < 2 or not _beside(boxes[left], boxes[right], pitch):
             continue
-        beside = _level(boxes[left], boxes[right], pitch)
+        beside = are_level(boxes[left], boxes[right], pitch)
         if max(np.mean(labels[left] & beside.any(axis=1)), np.mean(labels[right] & beside.any(axis=0))) < _LABELS:
             return (left, right), False
         labelled = True
     return None, labelled
-
-
-def _bounds(free: NDArray[np.float64], pitch: float) -> list[int]:
-    """Where columns begin and end among boxes from left to right, by how much is free after each but the last."""
-    return [0, *(np.flatnonzero(free >= 0.5 * pitch) + 1).tolist(), len(free) + 1]
-
-
-def _is_table(columns: list[list[int]], boxes: NDArray[np.float64], pitch: float) -> bool:
-    """Whether columns are those of a table: three or more of short cells, nearly all level with one of the next column.
-
-    Two columns of words may as well be two lists.
-    """
-    if len(columns) < _LEAST_COLUMNS or min(map(len, columns)) < _LEAST_LINES:
-        return False
-    cells = [boxes[column] for column in columns]
-    if max(float(column[:, 2].max()) for column in cells) > _WIDEST_CELL * pitch:
-        return False
-    levels = [_level(left, right, pitch) for left, right in pairwise(cells)]
-    return all(min(level.any(axis=1).mean(), level.any(axis=0).mean()) >= _LABELS for level in levels)
 
 
 def _cut_between(rows: list[list[int]], boxes: NDArray[np.float64], pitch: float) -> int | None:
@@ -251,19 +232,11 @@ def _downwards(which: list[int], boxes: NDArray[np.float64], pitch: float) -> li
     """Rows from top to bottom, and from left to right what stands in one."""
     rows: list[list[int]] = []
     for k in sorted(which, key=lambda k: float(boxes[k, 1] + boxes[k, 3] / 2)):
-        if rows and _level(boxes[[k]], boxes[rows[-1]], pitch).all():
+        if rows and are_level(boxes[[k]], boxes[rows[-1]], pitch).all():
             rows[-1].append(k)
         else:
             rows.append([k])
     return [sorted(row, key=lambda k: float(boxes[k, 0])) for row in rows]
-
-
-def _level(some: NDArray[np.float64], others: NDArray[np.float64], pitch: float) -> NDArray[np.bool_]:
-    """Which of some boxes (N, 4) stand in one row with which of others (M, 4), and clear of them: (N, M)."""
-    off = some[:, None, 1] + some[:, None, 3] / 2 - (others[:, 1] + others[:, 3] / 2)
-    right = some[:, None, 0] >= others[:, 0] + others[:, 2]
-    left = some[:, None, 0] + some[:, None, 2] <= others[:, 0]
-    return np.asarray((np.abs(off) < 0.5 * pitch) & (left | right), np.bool_)
 
 
 def _beside(left: NDArray[np.float64], right: NDArray[np.float64], pitch: float) -> bool:

@@ -488,6 +488,17 @@ def test_three_columns_of_words_are_a_table_and_of_sentences_are_none(table: lis
     assert order == (by_columns if wide else by_rows)
 
 
+@given(st.integers(0, 3), st.sets(st.tuples(st.integers(0, 4), st.integers(1, 7)), max_size=4))
+def test_a_heading_over_two_columns_leaves_a_table_a_table(first: int, empty: set[tuple[int, int]]) -> None:
+    """As where the names of two days touch, over cells some of which are empty."""
+    heads = [(200 * column, 0, 370 if column == first else 100, 24) for column in range(5) if column != first + 1]
+    cells = [
+        (200 * column, 60 * row, 100, 24) for row in range(1, 8) for column in range(5) if (column, row) not in empty
+    ]
+    boxes = np.array([*heads, *cells], np.float64)
+    assert [k for row in reading_order(boxes, 30.0) for k in row] == list(range(len(boxes)))
+
+
 def test_a_page_of_a_thousand_lines_is_ordered() -> None:
     """Each cut between two lines is another half to be looked at."""
     boxes = np.array([(100 * (k % 3 == 0), 40 * k, 200 + 37 * (k % 11), 30) for k in range(1500)])
