@@ -8,6 +8,7 @@ quadrilaterals that the strongest lines make, the one with the most edge along i
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import cv2
@@ -33,6 +34,8 @@ _LEAST_SUPPORT = 0.55
 """The share of each side that has to be a clear edge."""
 _SUPPORT_ALONE = 0.85
 """The same share for one of the notes that lie side by side."""
+_SLACK = 0.04
+"""By such a share of the picture's longer side a sheet may reach out of it."""
 _BESIDE = 3
 """By so many pixels of that picture one of them may reach out of the outline of all."""
 _PAINTED, _RIM = 1.06, 0.02
@@ -45,7 +48,8 @@ def find_sheet(grey: Grey, *, least_share: float = LEAST_SHARE) -> Quad | None:
     """The corners, in pixels of `grey` (uint8 (H, W)), of the sheet of paper that it shows; None if none stands out.
 
     It fills `least_share` of the picture at least. One of its four sides may lie outside of the picture, whose border
-    then stands for it.
+    then stands for it, unless the sheet lies across: of one that is turned by more than about 25 degrees all four are
+    seen, and its corners are those of the sheet turned by 45 degrees to the left.
     """
     factor = max(1, round(max(grey.shape) / _SIDE))
     if min(grey.shape) // factor < 24:
@@ -54,27 +58,10 @@ def find_sheet(grey: Grey, *, least_share: float = LEAST_SHARE) -> Quad | None:
     # Writing is not to look like edges.
     small = np.asarray(cv2.medianBlur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, _CLOSING), 3), np.uint8)
     light = _LOGARITHM[small]
-    height, width = small.shape
-    down = _steps(light)
-    across = _steps(np.ascontiguousarray(light.T))
-    sides = [_candidates(edges) for edges in (down, -across, -down, across)]
-    lines = np.array(list(product(*sides)))
-    lines = lines[np.count_nonzero(np.isnan(lines[:, :, 0]), axis=1) <= 1]
-    if len(lines) == 0:
-        return None
-    corners = _corners(lines, width, height)
-    score, clear = _score(down, across, lines, corners)
-    score[~_page_like(corners, width, height, least_share)] = 0.0
-    best = int(np.argmax(score))
-    if score[best] == 0:
-        return None
-    torn = _are_torn(clear)
-    if torn[best]:
-        low, high = corners[best].min(axis=0) - _BESIDE, corners[best].max(axis=0) + _BESIDE
-        part = ((corners >= low) & (corners <= high)).all(axis=(1, 2)) & ~torn
-        alone = score * (part & (clear.mean(axis=2) >= _SUPPORT_ALONE).all(axis=1))
-        best = int(np.argmax(alone)) if alone.any() else best
-    return np.asarray((corners[best] + 0.5) * factor - 0.5, np.float32)
+    corners = _find(light, least_share * light.size, outside=1)
+    if corners is None:
+        corners = _find_across(light, least_share * light.size)
+    return None if corners is None else np.asarray((corners + 0.5) * factor - 0.5, np.float32)
 
 
 def paint_over(grey: Grey, sheet: Quad) -> Grey:
@@ -93,6 +80,48 @@ def flattening(quad: Quad) -> tuple[Matrix, tuple[int, int]]:
     width, height = max(round((sides[0] + sides[2]) / 2), 2), max(round((sides[1] + sides[3]) / 2), 2)
     flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     return np.asarray(cv2.getPerspectiveTransform(flat, quad), np.float64), (width, height)
+
+
+def _find(light: NDArray[np.float32], least: float, *, outside: int) -> Quad | None:
+    """The corners of a sheet of so many pixels at least, so many of whose sides may lie outside of the picture."""
+    height, width = light.shape
+    down = _steps(light)
+    across = _steps(np.ascontiguousarray(light.T))
+    sides = [_candidates(edges) for edges in (down, -across, -down, across)]
+    lines = np.array(list(product(*sides)))
+    lines = lines[np.count_nonzero(np.isnan(lines[:, :, 0]), axis=1) <= outside]
+    if len(lines) == 0:
+        return None
+    corners = _corners(lines, width, height)
+    score, clear = _score(down, across, lines, corners)
+    score[~_page_like(corners, width, height, least)] = 0.0
+    best = int(np.argmax(score))
+    if score[best] == 0:
+        return None
+    torn = _are_torn(clear)
+    if torn[best]:
+        low, high = corners[best].min(axis=0) - _BESIDE, corners[best].max(axis=0) + _BESIDE
+        part = ((corners >= low) & (corners <= high)).all(axis=(1, 2)) & ~torn
+        alone = score * (part & (clear.mean(axis=2) >= _SUPPORT_ALONE).all(axis=1))
+        best = int(np.argmax(alone)) if alone.any() else best
+    return np.asarray(corners[best], np.float32)
+
+
+def _find_across(light: NDArray[np.float32], least: float) -> Quad | None:
+    """The same of a picture that is turned by 45 degrees."""
+    height, width = light.shape
+    side = math.ceil(math.hypot(height, width))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 45.0, 1.0)
+    turn[:, 2] += (side - width) / 2, (side - height) / 2
+    # What is beyond the border goes on as the border is, and at right angles to it: no edge that is looked for.
+    turned = cv2.warpAffine(light, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    corners = _find(np.asarray(turned, np.float32), least, outside=0)
+    if corners is None:
+        return None
+    corners = cv2.transform(corners[None], cv2.invertAffineTransform(turn))[0]
+    slack = _SLACK * max(height, width)
+    within = ((corners >= -slack) & (corners <= (width - 1 + slack, height - 1 + slack))).all()
+    return np.asarray(corners, np.float32) if within else None
 
 
 _CLOSING = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5))
@@ -143,18 +172,19 @@ def _corners(lines: NDArray[np.float64], width: int, height: int) -> Quad:
     return corners
 
 
-def _page_like(corners: Quad, width: int, height: int, least_share: float) -> NDArray[np.bool_]:
-    """Which quadrilaterals are large, the right way round, and not outside of the picture by more than a little."""
-    slack = 0.04 * max(width, height)
+def _page_like(corners: Quad, width: int, height: int, least: float) -> NDArray[np.bool_]:
+    """Which quadrilaterals have so many pixels, are the right way round, and outside of the picture by no more
+    than a little."""
+    slack = _SLACK * max(width, height)
     inside = ((corners >= -slack) & (corners <= (width - 1 + slack, height - 1 + slack))).all(axis=(1, 2))
     sides = np.roll(corners, -1, axis=1) - corners
-    long = (np.abs(sides).max(axis=2) >= 0.72 * min(width, height) * least_share**0.5).all(axis=1)
+    long = (np.abs(sides).max(axis=2) >= 0.72 * min(width, height) * (least / (width * height)) ** 0.5).all(axis=1)
     # Between a dark frame and the paper around it, the edges of all four sides are there too, but the wrong way round.
     (right, _), (_, down), (left, _), (_, up) = np.moveaxis(sides, (1, 2), (0, 1))
     round_about = (right > 0) & (down > 0) & (left < 0) & (up < 0)
     x, y = corners[..., 0], corners[..., 1]
     area = 0.5 * np.abs((x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1))
-    return np.asarray(inside & long & round_about & (area >= least_share * width * height), np.bool_)
+    return np.asarray(inside & long & round_about & (area >= least), np.bool_)
 
 
 def _are_torn(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -109,6 +110,23 @@ def test_a_sheet_on_a_carpet_is_read_and_the_carpet_is_not(page: NDArray[np.uint
     reading = Reader("lines").read(carpet)
     assert reading.turned == 0
     assert character_error_rate([TEXT], [reading.text]) < 0.08
+
+
+@pytest.mark.parametrize("degrees", [27, 45, 70, 134, 160, 223, 251, 315])
+def test_a_sheet_on_a_table_is_read_at_any_angle(page: NDArray[np.uint8], degrees: int):
+    height, width = page.shape
+    side = math.ceil(1.1 * math.hypot(height, width))
+    onto = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    onto[:, 2] += (side - width) / 2, (side - height) / 2
+    grain = np.random.default_rng(degrees).normal(0, 60, (side, side)).astype(np.float32)
+    table = (90 + cv2.GaussianBlur(grain, (0, 0), 2)).clip(0, 255).astype(np.uint8)
+    there = cv2.warpAffine(np.full_like(page, 255), onto, (side, side), flags=cv2.INTER_NEAREST) > 0
+    table[there] = cv2.warpAffine(page, onto, (side, side), flags=cv2.INTER_LINEAR)[there]
+    reading = Reader("lines").read(table)
+    assert character_error_rate([TEXT], [reading.text]) < 0.08
+    for line in reading.lines:
+        x, y, w, h = line.box
+        assert there[y + h // 2, x + w // 2]
 
 
 def test_a_page_the_right_way_up_is_read_once(page: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch):
