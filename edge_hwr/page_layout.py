@@ -22,6 +22,7 @@ from edge_hwr.line_places import find_places, together
 from edge_hwr.page_writing import FAINTEST, LEAST_DARKNESS, Writing, find_writing
 from edge_hwr.reading import Box
 from edge_hwr.sheet import Quad, find_sheet, paint_over
+from edge_hwr.skew import MOST_SKEW, STEEPEST
 from edge_hwr.upright import PAPER, Upright, lay_upright
 
 LONGEST_SIDE = 30_000
@@ -78,7 +79,7 @@ class PageLayout:
 
     `flat` is the whole picture, uint8 (H, W), its paper an even 245; as it came where there are no lines. `pitch` is
     the distance from line to line on the page laid upright. A `crowded` page has lines that may be several of smaller
-    writing.
+    writing, the lines of a `steep` one may climb or fall by more than was looked for.
     """
 
     lines: tuple[TextLine, ...]
@@ -86,6 +87,7 @@ class PageLayout:
     flat: Grey
     pitch: float = 0.0
     crowded: bool = False
+    steep: bool = False
 
     def rows(self, attached: Sequence[bool] | None = None) -> list[list[int]]:
         """The lines, by their indices, row by row as they are read; those of a row stand beside each other, like the
@@ -105,8 +107,9 @@ def find_lines(grey: Grey, sense: Sense | None = None) -> PageLayout:
 
     Lines may be joined, slanted, touching, climb or fall by up to 12 degrees and bend a little; the writing is at least
     about 8 pixels high. A picture without writing has no lines. `sense`, how sure a reader is of some lines, tells
-    whether those around a sheet are writing or the pattern of a table, and whether fainter ones are of another pen or
-    folds; without it, the former are writing and the latter are not.
+    whether those around a sheet are writing or the pattern of a table, whether fainter ones are of another pen or
+    folds, and whether there are lines that climb or fall by up to 45 degrees; without it, the first of these are
+    writing and the others are not.
     `PictureError` where a side is longer than `LONGEST_SIDE`.
     """
     if max(grey.shape) > LONGEST_SIDE:
@@ -117,17 +120,26 @@ def find_lines(grey: Grey, sense: Sense | None = None) -> PageLayout:
         return PageLayout((), None, grey)  # nobody writes on a strip as narrow as a stroke
     sheet = find_sheet(grey)
     layout = _find_lines(grey, sheet, sense)
+    if sheet is None and layout.steep and sense is not None:
+        steep = _find_lines(grey, None, None, most_skew=STEEPEST)
+        clearer = sense(steep.lines) > sense(layout.lines)
+        return _find_lines(grey, None, sense, most_skew=STEEPEST) if clearer else layout
     if sheet is None or cv2.contourArea(sheet) >= _SURELY_A_SHEET * grey.size:
         return layout
     layouts = [layout] if sense is None else [layout, *_other_sheets(grey, layout, sheet, sense)]
-    count = sum(len(found.lines) for found in layouts)
-    # Perhaps a frame drawn around some of the writing, or a note stuck onto it: most of the writing is outside.
-    whole = _find_lines(grey, None, sense)
-    outside = [line for line in whole.lines if not any(_is_on(found.sheet, line) for found in layouts)]
-    if len(outside) >= max(_LEAST_OUTSIDE, count) and (
-        sense is None or sense(outside) >= _AS_WELL * sense(layout.lines)
-    ):
-        return whole
+
+    def is_most_outside(whole: PageLayout) -> bool:
+        outside = [line for line in whole.lines if not any(_is_on(found.sheet, line) for found in layouts)]
+        enough = len(outside) >= max(_LEAST_OUTSIDE, sum(len(found.lines) for found in layouts))
+        return enough and (sense is None or sense(outside) >= _AS_WELL * sense(layout.lines))
+
+    # Perhaps a frame drawn around some of the writing, or a note stuck onto it: most of the writing is outside. A table
+    # with a grain takes long to be looked at closely.
+    whole = _find_lines(grey, None, None)
+    if is_most_outside(whole):
+        whole = whole if sense is None else _find_lines(grey, None, sense)
+        if is_most_outside(whole):
+            return whole
     return _one_below_the_other(layouts)
 
 
@@ -186,11 +198,12 @@ def _is_within(sheet: Quad, x: float, y: float) -> bool:
     return cv2.pointPolygonTest(sheet, (float(x), float(y)), False) >= 0
 
 
-def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None) -> PageLayout:
+def _find_lines(grey: Grey, sheet: Quad | None, sense: Sense | None, *, most_skew: float = MOST_SKEW) -> PageLayout:
+    """The lines of a sheet, or of the whole picture, which climb or fall by so many degrees at most."""
     reduction = max(1, min(round(math.sqrt(grey.size / _WORKING_PIXELS)), *grey.shape))
     least = max(1, math.ceil(math.sqrt(grey.size / _MOST_PIXELS)))
     while True:
-        upright = lay_upright(grey, find_ink(grey, reduction), sheet)
+        upright = lay_upright(grey, find_ink(grey, reduction), sheet, most_skew=most_skew)
         writing = find_writing(upright)
         if writing.height >= _LEAST_HEIGHT or reduction <= least:
             break
@@ -243,7 +256,15 @@ def _width(lines: Sequence[TextLine]) -> float:
 
 def _fresh(layout: PageLayout, known: PageLayout) -> list[TextLine]:
     """The lines of a layout that another has not."""
-    return [line for line in layout.lines if not any(line.box.overlap(other.box) >= _SAME for other in known.lines)]
+    if not known.lines:
+        return list(layout.lines)
+    # Hundreds of lines by hundreds, where the grain of a table is taken for writing.
+    x, y, w, h = np.array([line.box for line in layout.lines], np.float64).reshape(-1, 4).T[:, :, None]
+    left, top, width, height = np.array([line.box for line in known.lines], np.float64).T
+    across = (np.minimum(x + w, left + width) - np.maximum(x, left)).clip(0)
+    common = across * (np.minimum(y + h, top + height) - np.maximum(y, top)).clip(0)
+    same = (common >= _SAME * (w * h + width * height - common)).any(axis=1)
+    return [line for line, is_known in zip(layout.lines, same, strict=True) if not is_known]
 
 
 def _lay_out(
@@ -260,7 +281,7 @@ def _lay_out(
         TextLine(*outline(place, upright, grey.shape), cut_out(place, flat, upright, writing.printed), _extent(place))
         for place in places
     ]
-    layout = PageLayout(tuple(_inked(lines, least_darkness)), sheet, flat, pitch, found.crowded)
+    layout = PageLayout(tuple(_inked(lines, least_darkness)), sheet, flat, pitch, found.crowded, upright.steep)
     return replace(layout, lines=tuple(layout.lines[k] for row in layout.rows() for k in row))
 
 

@@ -73,10 +73,12 @@ class PageReader:
         self._memory = LineMemory() if remember else None
         self._turned = 0
         self._seconds: dict[str, float] = {}
+        self._layouts: dict[int, PageLayout] = {}
 
     def read(self, grey: Grey) -> ReadPage:
         """The text of a page, uint8 (H, W), dark ink on lighter paper; boxes are in its pixels."""
         self._seconds = dict.fromkeys(("layout", "preprocess", "invoke", "decode"), 0.0)
+        self._layouts = {}
         attempt = self._attempt(grey, self._turned)
         # What is only remembered was looked at from all sides when it was read.
         if not all(attempt.known) and _confidence(crop for _, crop in attempt.found) < _DOUBTFUL:
@@ -98,10 +100,11 @@ class PageReader:
             if parts:
                 lines.append(_joined(parts))
                 remembered += all(attempt.known[k] for k in row)
+        self._layouts.clear()
         return ReadPage(tuple(lines), dict(self._seconds), attempt.turned, remembered)
 
     def _attempt(self, grey: Grey, degrees: int) -> _Attempt:
-        layout = self._find(turn(grey, degrees))
+        layout = self._find(grey, degrees)
         if self._memory is None:
             read = [(self._glance(place.crop), False) for place in layout.lines]
         else:
@@ -133,7 +136,7 @@ class PageReader:
             confidence = self._sampled(places, upside_down=False)
         others = [(self._sampled(places, upside_down=True), 180)]
         if _confidence(crop for _, crop in attempt.found) < _SENSELESS:
-            places = _longest(self._find(turn(grey, (attempt.turned + 90) % 360)).lines)
+            places = _longest(self._find(grey, (attempt.turned + 90) % 360).lines)
             others.append((self._sampled(places, upside_down=False), 90))
             others.append((self._sampled(places, upside_down=True), 270))
         best, further = max(others)
@@ -144,11 +147,13 @@ class PageReader:
         crops = (place.crop[::-1, ::-1] if upside_down else place.crop for place in places)
         return _confidence([self._glance(np.ascontiguousarray(crop)) for crop in crops])
 
-    def _find(self, grey: Grey) -> PageLayout:
-        started, before = time.monotonic(), sum(self._seconds.values())
-        layout = find_lines(grey, self._sense)
-        self._seconds["layout"] += time.monotonic() - started - (sum(self._seconds.values()) - before)
-        return layout
+    def _find(self, grey: Grey, degrees: int) -> PageLayout:
+        """The layout of a page once it is turned, found once for each turn."""
+        if degrees not in self._layouts:
+            started, before = time.monotonic(), sum(self._seconds.values())
+            self._layouts[degrees] = find_lines(turn(grey, degrees), self._sense)
+            self._seconds["layout"] += time.monotonic() - started - (sum(self._seconds.values()) - before)
+        return self._layouts[degrees]
 
     def _sense(self, places: Sequence[TextLine]) -> float:
         """How sure the reader is of a sample of lines, the better way round where there is doubt."""

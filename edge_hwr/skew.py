@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_SKEW = 12.0
-"""Degrees; what is turned by more is not found."""
+"""Degrees; what is turned by more is not found, unless it is asked for."""
+
+STEEPEST = 45.0
+"""Degrees: what climbs by more falls by less, once the page is turned by a quarter."""
+
+_STEEPER, _STEEP_STEP, _STEEP_SAMPLE = 1.05, 1.5, 1000
+"""Lines may be steep if the profile of such a sample is so many times as sharp at an angle beyond, in steps so wide."""
 
 _FINE = 0.6
 """Degrees to either side of the best coarse angle, in which the best one is looked for."""
@@ -35,21 +41,33 @@ def sample_ink(mask: NDArray[np.uint8], most: int) -> NDArray[np.int32]:
     return np.asarray(points[np.random.default_rng(0).integers(0, len(points), min(len(points), most))], np.int32)
 
 
-def find_skew(points: NDArray[Any]) -> float:
-    """The angle in degrees, positive where lines fall to the right, of ink whose pixels are `points` (N, 2: x, y)."""
-    return measure_skew(points)[0]
+def find_skew(points: NDArray[Any], most: float = MOST_SKEW) -> float:
+    """The angle in degrees, positive where lines fall to the right, of ink whose pixels are `points` (N, 2: x, y),
+    and no more than `most`."""
+    return measure_skew(points, most=most)[0]
 
 
-def measure_skew(points: NDArray[Any], least: float = 0.0) -> tuple[float, float]:
+def may_be_steep(points: NDArray[Any]) -> bool:
+    """Whether the lines of such ink seem to climb or fall by more than `MOST_SKEW`."""
+    few = points[:_STEEP_SAMPLE]
+    if len(few) < 2:
+        return False
+    beyond = np.arange(MOST_SKEW + _STEEP_STEP, STEEPEST + 0.1, _STEEP_STEP)
+    flat = np.arange(-MOST_SKEW, MOST_SKEW + 0.1, _STEEP_STEP)
+    steep = _sharpness(few, np.append(-beyond, beyond)).max()
+    return bool(steep >= _STEEPER * _sharpness(few, flat).max())
+
+
+def measure_skew(points: NDArray[Any], least: float = 0.0, most: float = MOST_SKEW) -> tuple[float, float]:
     """The same angle, and by how many times the profile is sharper than at 0 degrees; 0 degrees, in less time, where it
     is less than `least`."""
     if len(points) < 2:
         return 0.0, 1.0
-    coarse = np.arange(-MOST_SKEW, MOST_SKEW + 0.1, 0.75)
+    coarse = np.arange(-most, most + 0.1, 0.75)
     angle = coarse[int(np.argmax(_sharpness(points, coarse)))]
     if abs(angle) + _FINE < least:
         return 0.0, 1.0
-    fine = np.clip(angle + np.arange(-_FINE, _FINE + 0.01, 0.15), -MOST_SKEW, MOST_SKEW)
+    fine = np.clip(angle + np.arange(-_FINE, _FINE + 0.01, 0.15), -most, most)
     sharpness = _sharpness(points, np.append(fine, 0.0))
     best = int(np.argmax(sharpness[:-1]))
     return float(fine[best]), float(sharpness[best] / sharpness[-1])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_hwr.ink import BLOCK, Grey, Ink, reduce_by
 from edge_hwr.sheet import Quad, flattening
-from edge_hwr.skew import find_skew, sample_ink, turning
+from edge_hwr.skew import MOST_SKEW, STEEPEST, find_skew, may_be_steep, sample_ink, turning
 
 Matrix = NDArray[np.float64]
 
@@ -33,7 +33,8 @@ class Upright:
     """An upright mask of a page's ink, uint8 (h, w), and how it came from the picture.
 
     `to_picture` is the homography from pixels of the mask to pixels of the picture, `scale` about how many of these
-    make one of those, and `plain` tells that the mask is only reduced, neither turned nor rectified.
+    make one of those, and `plain` tells that the mask is only reduced, neither turned nor rectified. The writing may be
+    `steep`: climb or fall by more than was looked for.
     """
 
     picture: Grey
@@ -42,6 +43,7 @@ class Upright:
     to_picture: Matrix
     scale: int
     plain: bool
+    steep: bool = False
 
     def flattened(self) -> Grey:
         """The whole picture with the paper's brightness evened out to `PAPER`."""
@@ -67,8 +69,9 @@ class Upright:
         return np.asarray(cv2.warpPerspective(reduced, to_reduced, self.ink.shape[::-1], flags=how), np.uint8)
 
 
-def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None) -> Upright:
-    """Lay the page upright by the corners of its sheet, if it has any, and by the direction of its writing."""
+def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None, *, most_skew: float = MOST_SKEW) -> Upright:
+    """Lay the page upright by the corners of its sheet, if it has any, and by the direction of its writing: by no
+    more than `most_skew` degrees."""
     scale, mask = ink.reduction, ink.mask
     reduced = _reduced(scale)
     if sheet is None:
@@ -79,7 +82,8 @@ def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None) -> Upright:
         to_picture = flat @ np.diag([scale, scale, 1.0])
         width, height = max(wide // scale, 1), max(high // scale, 1)
     to_mask = np.linalg.inv(reduced) @ to_picture
-    angle = _skew(mask, to_mask)
+    points = _sample(mask, to_mask)
+    angle = find_skew(points, most_skew)
     turned = abs(angle) >= _LEAST_SKEW
     if turned:
         turn, (width, height) = turning(angle, width, height)
@@ -87,7 +91,8 @@ def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None) -> Upright:
     if turned or sheet is not None:
         seen = cv2.warpPerspective(mask, to_mask, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         mask = np.asarray(cv2.threshold(seen, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    return Upright(grey, ink.paper, mask, to_picture, scale, not turned and sheet is None)
+    steep = most_skew < STEEPEST and may_be_steep(points)
+    return Upright(grey, ink.paper, mask, to_picture, scale, not turned and sheet is None, steep)
 
 
 def _flatten(picture: Grey, paper: Grey, step: int) -> Grey:
@@ -131,9 +136,9 @@ def _filled(shape: tuple[int, ...], quad: Quad, share: float) -> Grey:
     return area
 
 
-def _skew(mask: Grey, to_mask: Matrix) -> float:
+def _sample(mask: Grey, to_mask: Matrix) -> NDArray[np.float64]:
+    """Some of the ink of a mask, (N, 2), where it is on another."""
     points = sample_ink(mask, _SAMPLE).astype(np.float64)
     if len(points) == 0:
-        return 0.0
-    upright = cv2.perspectiveTransform(points[:, np.newaxis], np.linalg.inv(to_mask))[:, 0]
-    return find_skew(upright)
+        return points
+    return np.asarray(cv2.perspectiveTransform(points[:, np.newaxis], np.linalg.inv(to_mask))[:, 0], np.float64)

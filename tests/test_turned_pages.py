@@ -129,6 +129,17 @@ def test_a_sheet_on_a_table_is_read_at_any_angle(page: NDArray[np.uint8], degree
         assert there[y + h // 2, x + w // 2]
 
 
+@pytest.mark.parametrize("degrees", [-44, -31, 22, 38, 63, 207])
+def test_a_page_whose_edges_are_not_seen_is_read_at_any_angle(page: NDArray[np.uint8], degrees: int):
+    height, width = page.shape
+    side = math.ceil(1.1 * math.hypot(height, width))
+    onto = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    onto[:, 2] += (side - width) / 2, (side - height) / 2
+    turned = cv2.warpAffine(page, onto, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    reading = Reader("lines").read(np.asarray(turned, np.uint8))
+    assert character_error_rate([TEXT], [reading.text]) < 0.08
+
+
 def test_a_page_the_right_way_up_is_read_once(page: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch):
     read: list[int] = []
     original = cv2.connectedComponentsWithStats
