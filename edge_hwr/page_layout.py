@@ -122,7 +122,7 @@ def find_lines(grey: Grey, sense: Sense | None = None) -> PageLayout:
     layout = _find_lines(grey, sheet, sense)
     if sheet is None and layout.steep and sense is not None:
         steep = _find_lines(grey, None, None, most_skew=STEEPEST)
-        clearer = sense(steep.lines) > sense(layout.lines)
+        clearer = sense(steep.lines) > max(_SOME, sense(layout.lines))
         return _find_lines(grey, None, sense, most_skew=STEEPEST) if clearer else layout
     if sheet is None or cv2.contourArea(sheet) >= _SURELY_A_SHEET * grey.size:
         return layout
