@@ -22,6 +22,8 @@ _GAP = 0.5
 """In heights of the writing: so far from each other may the ends of an outline be that was meant to close."""
 _LEAST_INSIDE = 2
 """Pieces of ink as high as letters that an outline goes around."""
+_HELD = 0.18
+"""Of the height of what goes around it: dots and accents are lower."""
 _LETTER = 0.4
 """In heights of the writing: what is lower is no letter."""
 _MOST, _MOST_PIXELS = 100, 3
@@ -36,7 +38,7 @@ def find_enclosures(ink: Grey) -> Grey:
     outlines = np.zeros_like(ink)
     _, found, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
     labels, components = np.asarray(found, np.int32), np.asarray(stats[1:], np.int32)
-    height = typical_height(components, ink.shape)
+    height = typical_height(_without_outlines(components), ink.shape)
     _, _, w, h, area = components.T
     thin = (w >= _WIDEST * height) & (h >= _HIGHEST * height) & (area <= _FULLEST * w * h)
     letters = np.append(False, (h >= _LETTER * height) & (h < len(ink) / 2))
@@ -48,26 +50,46 @@ def find_enclosures(ink: Grey) -> Grey:
             break
         around = labels[top : top + tall, left : left + width]
         outline = np.asarray(around == k + 1)
-        inside = _inside(outline, max(1, round(_GAP * height)))
-        if inside is None:
-            continue
-        within = np.bincount(around[(inside > 0) & ~outline], minlength=len(letters)) > 0
-        if np.count_nonzero(within & letters) >= _LEAST_INSIDE:
-            heart = cv2.erode(inside, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
-            reach = cv2.dilate(inside, np.ones((2 * max(2, round(_BROADEST * height)) + 1,) * 2, np.uint8))
-            outlines[top : top + tall, left : left + width][outline & (reach > heart)] = 255
+        reach = np.ones((2 * max(2, round(_BROADEST * height)) + 1,) * 2, np.uint8)
+        for inside in _insides(outline, max(1, round(_GAP * height)), (_WIDEST * height, _HIGHEST * height)):
+            within = np.bincount(around[(inside > 0) & ~outline], minlength=len(letters)) > 0
+            if np.count_nonzero(within & letters) >= _LEAST_INSIDE:
+                heart = cv2.erode(inside, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
+                near = np.asarray(cv2.dilate(inside, reach)) > np.asarray(heart)
+                outlines[top : top + tall, left : left + width][outline & near] = 255
     return outlines
 
 
-def _inside(outline: NDArray[np.bool_], gap: int) -> Grey | None:
-    """What an outline goes around, convex, 255 in a map of its box; None where it goes around little."""
+def _without_outlines(components: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Components without those, of the largest, that others stand in: these are no letters, and high."""
+    left, top, w, h, _ = components.T
+    kept = np.ones(len(components), np.bool_)
+    for k in np.argsort(-w * h, kind="stable")[:_MOST].tolist():
+        within = (left > left[k]) & (top > top[k]) & (left + w < left[k] + w[k]) & (top + h < top[k] + h[k])
+        kept[k] = np.count_nonzero(within & (h >= _HELD * h[k])) < _LEAST_INSIDE
+    return components[kept]
+
+
+def _insides(outline: NDArray[np.bool_], gap: int, least: tuple[float, float]) -> list[Grey]:
+    """What an outline goes around, or several that strokes connect do, each of this width and height at least: convex,
+    255 in maps of its box. The cells of a table, which have their walls in common, are none."""
     padded = cv2.copyMakeBorder(outline.astype(np.uint8), gap, gap, gap, gap, cv2.BORDER_CONSTANT, value=(0,))
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
     contours, hierarchy = cv2.findContours(closed, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     holes = [contour for contour, (_, _, _, parent) in zip(contours, hierarchy[0], strict=True) if parent >= 0]
-    largest = max(holes, key=cv2.contourArea, default=None)
-    if largest is None or cv2.contourArea(largest) < _HOLE * outline.size:
-        return None
-    inside = np.zeros(padded.shape, np.uint8)
-    cv2.fillConvexPoly(inside, cv2.convexHull(largest), (255,))
-    return inside[gap:-gap, gap:-gap]
+    insides, taken = [], np.zeros(padded.shape, np.int32)
+    for hole in holes:
+        _, _, width, height = cv2.boundingRect(hole)
+        if 2 * width < least[0] or 2 * height < least[1]:
+            continue
+        inside = np.zeros(padded.shape, np.uint8)
+        cv2.fillConvexPoly(inside, cv2.convexHull(hole), (255,))
+        taken += cv2.dilate(inside, np.ones((gap, gap), np.uint8)) > 0
+        if width >= least[0] and height >= least[1] and cv2.contourArea(hole) >= _HOLE * width * height:
+            insides.append(inside)
+    alone = [inside for inside in insides if taken[inside > 0].max() == 1 or _is_most(inside, outline)]
+    return [inside[gap:-gap, gap:-gap] for inside in alone]
+
+
+def _is_most(inside: Grey, outline: NDArray[np.bool_]) -> bool:
+    return bool(np.count_nonzero(inside) >= _HOLE * outline.size)

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 _WORDS_APART = 1.25
 """Bare paper that is wider than the line is high, by this factor, lies between two words."""
 
+_BESIDE = 0.5
+"""Within so many heights of the ink there may be something of it, and what the network says of that."""
+
 _INKED = 64
 """From here on a pixel of the tensor is ink."""
 
@@ -111,18 +114,23 @@ class LineReader:
         return ReadLine(decoded, spans, read.seconds | {"decode": taken})
 
     def _part_words(self, scores: NDArray[np.float32], inked: NDArray[np.intp]) -> None:
-        """Put a blank into the scores where paper is bare for so long that a network that looks no further saw none:
-        `inked` are the columns of the line's tensor that have ink.
+        """Put a blank into the scores where paper is bare for so long that a network that looks no further saw none,
+        and nothing else there: a little doubt at each of a hundred steps is none about what is written. `inked` are the
+        columns of the line's tensor that have ink.
 
         Answers on a form stand so far apart; writing that runs on never does.
         """
         if " " not in self._labels:
             return
-        between, stride = self._labels.index(" "), self._model.stride
-        wide = np.flatnonzero(np.diff(inked) > _WORDS_APART * self._model.height)
+        between, stride, height = self._labels.index(" "), self._model.stride, self._model.height
+        wide = np.flatnonzero(np.diff(inked) > _WORDS_APART * height)
         if not len(wide):
             return
         path = scores.argmax(axis=1)
+        for left, right in zip(inked[wide], inked[wide + 1], strict=True):
+            bare = np.arange(-int(-(left + _BESIDE * height) // stride), int((right - _BESIDE * height) // stride))
+            path[bare] = np.where(path[bare] == between, between, len(self._labels))
+            scores[bare, path[bare]] = scores[bare].max(axis=1) + _SURE
         written = np.flatnonzero(path != len(self._labels))
         for middle in (inked[wide] + inked[wide + 1]) // (2 * stride):
             after = int(np.searchsorted(written, middle))

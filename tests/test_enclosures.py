@@ -52,6 +52,25 @@ def test_circled_and_boxed_words_are_read_without_what_is_around_them(reader: Pa
     assert_reads(lines(reader, page), TEXT)
 
 
+def test_bubbles_that_strokes_connect_are_read(reader: PageReader) -> None:
+    """A map of five bubbles, higher than all letters, that are one piece of ink."""
+    sheet = np.full((1200, 1800), 245, np.uint8)
+    crops = [line.crop for line in find_lines(read_picture(LETTER)).lines[:4]]
+    places = [(900, 600, 0, 330), (350, 200, 0, 330), (1400, 220, 1, 250), (360, 1000, 2, 240), (1420, 980, 3, 200)]
+    for x, y, _, _ in places[1:]:
+        cv2.line(sheet, (900, 600), (x, y), (70,), 4)
+    for x, y, number, width in places:
+        crop = crops[number][:, :width]
+        cv2.ellipse(sheet, (x, y), (width // 2 + 60, 95), 0, 0, 360, (245,), cv2.FILLED)
+        cv2.ellipse(sheet, (x, y), (width // 2 + 60, 95), 0, 0, 360, (70,), 4)
+        top, left = y - crop.shape[0] // 2, x - width // 2
+        sheet[top : top + crop.shape[0], left : left + width] = crop
+    ink = np.where(sheet < 180, 255, 0).astype(np.uint8)
+    assert cv2.connectedComponentsWithStats(ink)[2][1:, 2].max() > 1200
+    read = lines(reader, sheet)
+    assert_reads(read, ["Dear Anna thank yo", "Dear Anna", "I read and co"])
+
+
 def test_a_letter_that_touches_the_outline_stays(page: Grey) -> None:
     ink = np.where(page < 180, 255, 0).astype(np.uint8)
     tip = int(np.flatnonzero(ink[100:170].any(axis=0))[0])

@@ -24,9 +24,12 @@ from edge_hwr.export.lexicon import lexicon as build_lexicon
 from edge_hwr.language_model import open_language_model
 from edge_hwr.line_reader import LineReader
 from edge_hwr.line_runtime import WIDTHS, LineModel
-from edge_hwr.picture import write_picture
+from edge_hwr.page_layout import find_lines
+from edge_hwr.picture import read_picture, write_picture
 from edge_hwr.reader import Reader
 from edge_hwr.runtime import TfliteModel
+
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +128,19 @@ def test_words_far_apart_are_parted_by_a_blank(reader: LineReader):
     # The blanks take what is bare, not the letters beside them.
     widths = np.diff(found.spans)
     assert all((width > 0.15) == (text == " ") for text, width in zip(found.decoded.text, widths, strict=True))
+
+
+def test_bare_paper_between_words_is_no_doubt_about_them():
+    """A word at either edge of a page, as a wide gap makes hundreds of steps of which each is a little in doubt."""
+    words = [line.crop for line in find_lines(read_picture(SAMPLES / "letter.jpg")).lines[:4]]
+    reader = LineReader(open_bundle("lines"))
+    near, far = (np.full((110, gap + 1800), 245, np.uint8) for gap in (100, 3000))
+    for sheet in (near, far):
+        for word, left in ((words[0][:, :330], 20), (words[3], sheet.shape[1] - 850)):
+            sheet[20 : 20 + len(word), left : left + word.shape[1]] = word
+    confidence = [reader.read(sheet).decoded.confidence for sheet in (near, far)]
+    assert abs(confidence[1] - confidence[0]) < 0.1
+    assert reader.read(far).decoded.text.count(" ") == reader.read(near).decoded.text.count(" ")
 
 
 def test_a_line_of_ten_thousand_pixels_takes_little_time_and_memory(reader: LineReader):
