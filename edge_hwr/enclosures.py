@@ -77,19 +77,23 @@ def _insides(outline: NDArray[np.bool_], gap: int, least: tuple[float, float]) -
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
     contours, hierarchy = cv2.findContours(closed, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     holes = [contour for contour, (_, _, _, parent) in zip(contours, hierarchy[0], strict=True) if parent >= 0]
-    insides, taken = [], np.zeros(padded.shape, np.int32)
+    taken = np.zeros(padded.shape, np.int32)
+    found = []
     for hole in holes:
-        _, _, width, height = cv2.boundingRect(hole)
+        left, top, width, height = cv2.boundingRect(hole)
         if 2 * width < least[0] or 2 * height < least[1]:
             continue
-        inside = np.zeros(padded.shape, np.uint8)
-        cv2.fillConvexPoly(inside, cv2.convexHull(hole), (255,))
-        taken += cv2.dilate(inside, np.ones((gap, gap), np.uint8)) > 0
+        place = np.s_[top - gap : top + height + gap, left - gap : left + width + gap]
+        inside = np.zeros((height + 2 * gap, width + 2 * gap), np.uint8)
+        cv2.fillConvexPoly(inside, cv2.convexHull(hole - (left - gap, top - gap)), (255,))
+        taken[place] += cv2.dilate(inside, np.ones((gap, gap), np.uint8)) > 0
         if width >= least[0] and height >= least[1] and cv2.contourArea(hole) >= _HOLE * width * height:
-            insides.append(inside)
-    alone = [inside for inside in insides if taken[inside > 0].max() == 1 or _is_most(inside, outline)]
-    return [inside[gap:-gap, gap:-gap] for inside in alone]
-
-
-def _is_most(inside: Grey, outline: NDArray[np.bool_]) -> bool:
-    return bool(np.count_nonzero(inside) >= _HOLE * outline.size)
+            found.append((place, inside))
+    insides = []
+    for place, inside in found:
+        most = np.count_nonzero(inside) >= _HOLE * outline.size
+        if most or taken[place][inside > 0].max() == 1:
+            whole = np.zeros(padded.shape, np.uint8)
+            whole[place] = inside
+            insides.append(whole[gap:-gap, gap:-gap])
+    return insides

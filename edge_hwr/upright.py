@@ -33,8 +33,8 @@ class Upright:
     """An upright mask of a page's ink, uint8 (h, w), and how it came from the picture.
 
     `to_picture` is the homography from pixels of the mask to pixels of the picture, `scale` about how many of these
-    make one of those, and `plain` tells that the mask is only reduced, neither turned nor rectified. The writing may be
-    `steep`: climb or fall by more than was looked for.
+    make one of those, and `plain` tells that the mask is only reduced, neither turned nor rectified. Writing on a
+    picture without a sheet may be `steep`: climb or fall by more than was looked for.
     """
 
     picture: Grey
@@ -91,7 +91,7 @@ def lay_upright(grey: Grey, ink: Ink, sheet: Quad | None, *, most_skew: float = 
     if turned or sheet is not None:
         seen = cv2.warpPerspective(mask, to_mask, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         mask = np.asarray(cv2.threshold(seen, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    steep = most_skew < STEEPEST and may_be_steep(points)
+    steep = sheet is None and most_skew < STEEPEST and may_be_steep(points)
     return Upright(grey, ink.paper, mask, to_picture, scale, not turned and sheet is None, steep)
 
 
